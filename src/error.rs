@@ -1,0 +1,571 @@
+//! What went wrong: one error type, few kinds, each decided from what happened.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::ids::{JobId, TriggerId};
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, with what a program needs to act on it.
+///
+/// [`kind`](Self::kind) says what happened; the predicates (`is_job()`, `is_timeout()`, …) group the kinds
+/// into families. `Display` is one line: the operation, its target, the outcome in the server's own words, where
+/// and how often it was tried, and the next step where there is one. A server's stack trace is not in that line;
+/// it is kept whole in [`stack_trace`](Self::stack_trace).
+///
+/// One word in size, `Send + Sync`.
+///
+/// # Examples
+/// ```
+/// use flink_client::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::JobNotFound, "no such job");
+/// assert!(error.is_job());
+/// assert!(!error.is_retryable());
+/// assert_eq!(error.to_string(), "no such job");
+/// ```
+pub struct Error(Box<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    kind: ErrorKind,
+    operation: Option<Cow<'static, str>>,
+    message: Cow<'static, str>,
+    hint: Option<Cow<'static, str>>,
+    job_id: Option<JobId>,
+    trigger_id: Option<TriggerId>,
+    savepoint_path: Option<String>,
+    jar_id: Option<String>,
+    status: Option<u16>,
+    request: Option<String>,
+    attempts: u32,
+    elapsed: Duration,
+    exception_class: Option<String>,
+    server_errors: Vec<String>,
+    stack_trace: Option<String>,
+    retry_after: Option<Duration>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What happened, as a program would match on it.
+///
+/// Every kind belongs to one [`ErrorFamily`]. New kinds may be added; match with a `_` arm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    // Connection
+    /// The request provably never reached the server: refused, unreachable, no such name, connect limit passed.
+    Connect,
+    /// The connection broke after the request may have been sent.
+    ConnectionLost,
+    /// The cluster is there but cannot serve now: leader election, a 503 (or 429, 502, 504 of a proxy), a job that stays SUSPENDED.
+    Unavailable,
+
+    // Authentication
+    /// The server, or a login proxy before it, wants other credentials.
+    Authentication,
+    /// The TLS handshake failed, or one side speaks TLS and the other does not.
+    Tls,
+
+    // Job
+    /// The cluster knows no job of this id (any more).
+    JobNotFound,
+    /// The job has already reached a terminal state, so it cannot be cancelled or stopped.
+    JobAlreadyTerminal,
+    /// The job cannot do this yet: it initialises, restarts, or not all of its tasks run.
+    JobNotReady,
+    /// The job ran and failed; the cause is in the text and in [`Error::stack_trace`].
+    JobFailed,
+    /// The job was cancelled, so it has no result.
+    JobCancelled,
+    /// A job of this id exists already, and it is not the one that this call submitted.
+    DuplicateJob,
+    /// The job was accepted but could not be initialised.
+    JobInitializationFailed,
+    /// The program's main method threw, executed nothing, or its entry class is missing.
+    ProgramFailed,
+    /// The server has no such jar (any more: uploads vanish with the JobManager).
+    JarNotFound,
+    /// The job does not take checkpoints.
+    CheckpointingDisabled,
+    /// No savepoint directory was given and the cluster configures none.
+    SavepointDirectoryMissing,
+    /// There is no savepoint at this path, or it cannot be read.
+    SavepointNotFound,
+    /// The savepoint holds state that the new job cannot map; see `allow_non_restored_state`.
+    NonRestoredState,
+    /// The savepoint failed; the job runs on.
+    SavepointFailed,
+    /// The checkpoint failed; the job runs on.
+    CheckpointFailed,
+    /// The savepoint was made but the job could not be stopped; [`Error::savepoint_path`] has the path.
+    StopFailedAfterSavepoint,
+    /// The server knows no operation of this trigger id (any more). It may have completed long ago.
+    OperationLost,
+    /// Whether the request took effect is not known, and repeating it could double the effect.
+    /// [`Error::job_id`] or [`Error::trigger_id`] is what to look it up by.
+    OutcomeUnknown,
+    /// A job vertex, operator, coordinator, TaskManager, data set, checkpoint or application of this id is not there.
+    NotFound,
+
+    // Resource
+    /// The cluster has too few slots or other resources.
+    NoResources,
+    /// The request is larger than the server takes (`rest.server.max-content-length`), or the answer larger
+    /// than this client takes (`rest.client.max-content-length`).
+    TooLarge,
+
+    // Timeout
+    /// A limit passed. The operation itself may go on in the cluster.
+    Timeout,
+
+    // Protocol
+    /// The server refused the request as malformed or not allowed.
+    InvalidRequest,
+    /// The server failed in a way that no other kind describes.
+    Server,
+    /// The answer is not what the endpoint answers.
+    Decode,
+    /// The server redirects elsewhere; redirects are never followed.
+    Redirected,
+
+    // Configuration
+    /// A configuration value is missing, malformed or contradicts another.
+    Configuration,
+    /// An argument cannot be used: refused before anything was sent.
+    InvalidArgument,
+    /// A local file could not be read or written.
+    LocalFile,
+    /// A local process (a cluster started by this library) could not be started or ended too early.
+    Process,
+
+    // Closed
+    /// The client, cluster, runtime or promise was closed first.
+    Closed,
+    /// The handle was cancelled; nothing is said about the operation in the cluster.
+    Cancelled,
+
+    // Unsupported
+    /// This server, version, or build of the library cannot do it.
+    Unsupported,
+
+    // Internal
+    /// A callback or task panicked; the text is its message.
+    Panicked,
+    /// A caller's own error, from [`Error::other`].
+    #[default]
+    Other,
+}
+
+/// The families of [`ErrorKind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorFamily {
+    /// The network failed or the cluster is unavailable.
+    Connection,
+    /// Credentials or TLS set-up.
+    Authentication,
+    /// The job, its program, its savepoints.
+    Job,
+    /// Too few resources, or something too large.
+    Resource,
+    /// A limit passed.
+    Timeout,
+    /// The two sides do not understand each other.
+    Protocol,
+    /// The caller's configuration, arguments or machine.
+    Configuration,
+    /// Closed or cancelled on this side.
+    Closed,
+    /// Not available here.
+    Unsupported,
+    /// A panic or an error of the caller's own.
+    Other,
+}
+
+impl ErrorKind {
+    /// The family that this kind belongs to.
+    pub fn family(self) -> ErrorFamily {
+        match self {
+            Self::Connect | Self::ConnectionLost | Self::Unavailable => ErrorFamily::Connection,
+            Self::Authentication | Self::Tls => ErrorFamily::Authentication,
+            Self::JobNotFound
+            | Self::JobAlreadyTerminal
+            | Self::JobNotReady
+            | Self::JobFailed
+            | Self::JobCancelled
+            | Self::DuplicateJob
+            | Self::JobInitializationFailed
+            | Self::ProgramFailed
+            | Self::JarNotFound
+            | Self::CheckpointingDisabled
+            | Self::SavepointDirectoryMissing
+            | Self::SavepointNotFound
+            | Self::NonRestoredState
+            | Self::SavepointFailed
+            | Self::CheckpointFailed
+            | Self::StopFailedAfterSavepoint
+            | Self::OperationLost
+            | Self::OutcomeUnknown
+            | Self::NotFound => ErrorFamily::Job,
+            Self::NoResources | Self::TooLarge => ErrorFamily::Resource,
+            Self::Timeout => ErrorFamily::Timeout,
+            Self::InvalidRequest | Self::Server | Self::Decode | Self::Redirected => ErrorFamily::Protocol,
+            Self::Configuration | Self::InvalidArgument | Self::LocalFile | Self::Process => {
+                ErrorFamily::Configuration
+            }
+            Self::Closed | Self::Cancelled => ErrorFamily::Closed,
+            Self::Unsupported => ErrorFamily::Unsupported,
+            Self::Panicked | Self::Other => ErrorFamily::Other,
+        }
+    }
+}
+
+impl Error {
+    /// An error of `kind` that says `message`.
+    ///
+    /// For those who implement this crate's traits or complete a `Promise`.
+    #[cold]
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), ..Inner::default() }))
+    }
+
+    /// Wraps an error of the caller's own, so that a callback can return it.
+    ///
+    /// Its kind is [`ErrorKind::Other`], its text the wrapped error's, which [`source`](StdError::source) gives
+    /// back for a downcast.
+    ///
+    /// # Examples
+    /// ```
+    /// use flink_client::Error;
+    ///
+    /// let parsed = "80a1".parse::<u16>().map_err(Error::other);
+    /// assert_eq!(parsed.unwrap_err().to_string(), "invalid digit found in string");
+    /// ```
+    #[cold]
+    pub fn other(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let source = source.into();
+        let message = Cow::Owned(source.to_string());
+        Self(Box::new(Inner { message, source: Some(source), ..Inner::default() }))
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Network failures and an unavailable cluster.
+    pub fn is_connection(&self) -> bool {
+        self.kind().family() == ErrorFamily::Connection
+    }
+
+    /// Credentials and TLS set-up.
+    pub fn is_authentication(&self) -> bool {
+        self.kind().family() == ErrorFamily::Authentication
+    }
+
+    /// The job, its program, its savepoints.
+    pub fn is_job(&self) -> bool {
+        self.kind().family() == ErrorFamily::Job
+    }
+
+    /// Too few resources in the cluster, or something too large for one side.
+    pub fn is_resource(&self) -> bool {
+        self.kind().family() == ErrorFamily::Resource
+    }
+
+    /// A limit passed.
+    pub fn is_timeout(&self) -> bool {
+        self.kind().family() == ErrorFamily::Timeout
+    }
+
+    /// Whether the same call may succeed later without any change: the network or the cluster's availability.
+    ///
+    /// The client has already retried these within its limits. [`ErrorKind::OutcomeUnknown`] is not among them: look
+    /// first.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::Connect
+                | ErrorKind::ConnectionLost
+                | ErrorKind::Unavailable
+                | ErrorKind::JobNotReady
+                | ErrorKind::Timeout
+        )
+    }
+
+    /// The HTTP status of the server's answer, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// The job that the operation was about, or that the submission would have got.
+    pub fn job_id(&self) -> Option<JobId> {
+        self.0.job_id
+    }
+
+    /// The trigger id of the savepoint, stop, checkpoint or disposal, to follow or look up the operation by.
+    pub fn trigger_id(&self) -> Option<TriggerId> {
+        self.0.trigger_id
+    }
+
+    /// Where the savepoint is that was made although the operation failed.
+    pub fn savepoint_path(&self) -> Option<&str> {
+        self.0.savepoint_path.as_deref()
+    }
+
+    /// The uploaded jar that the operation was about.
+    pub fn jar_id(&self) -> Option<&str> {
+        self.0.jar_id.as_deref()
+    }
+
+    /// The Java class of the server's root cause, such as `org.apache.flink.util.FlinkException`.
+    pub fn exception_class(&self) -> Option<&str> {
+        self.0.exception_class.as_deref()
+    }
+
+    /// The entries of the server's `errors` array, whole.
+    pub fn server_errors(&self) -> &[String] {
+        &self.0.server_errors
+    }
+
+    /// The server's stack trace, whole, if it sent one.
+    pub fn stack_trace(&self) -> Option<&str> {
+        self.0.stack_trace.as_deref().or_else(|| self.0.server_errors.last().map(String::as_str))
+    }
+
+    /// How often the request was tried; 0 if it never came to a request.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// How long the server asked to wait before the next attempt (`Retry-After`).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Adds the underlying error, kept for [`source`](StdError::source).
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Names the job that the operation was about.
+    #[must_use]
+    pub fn with_job_id(mut self, job_id: JobId) -> Self {
+        self.0.job_id = Some(job_id);
+        self
+    }
+
+    /// Says what to do about it; shown at the end of the line.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Names the operation; shown at the start of the line, as in `triggering a savepoint of job 5f…`. An
+    /// operation that is named already keeps its name: the innermost says most.
+    #[must_use]
+    pub fn with_operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
+        self.0.operation.get_or_insert_with(|| operation.into());
+        self
+    }
+
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    pub(crate) fn with_trigger_id(mut self, trigger_id: TriggerId) -> Self {
+        self.0.trigger_id = Some(trigger_id);
+        self
+    }
+
+    pub(crate) fn with_savepoint_path(mut self, path: impl Into<String>) -> Self {
+        self.0.savepoint_path = Some(path.into());
+        self
+    }
+
+    pub(crate) fn with_jar_id(mut self, jar_id: impl Into<String>) -> Self {
+        self.0.jar_id = Some(jar_id.into());
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    /// `request` is the method and URL, without credentials.
+    pub(crate) fn with_request(mut self, request: impl Into<String>) -> Self {
+        self.0.request = Some(request.into());
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32, elapsed: Duration) -> Self {
+        self.0.attempts = attempts;
+        self.0.elapsed = elapsed;
+        self
+    }
+
+    pub(crate) fn with_exception_class(mut self, class: impl Into<String>) -> Self {
+        self.0.exception_class = Some(class.into());
+        self
+    }
+
+    pub(crate) fn with_server_errors(mut self, errors: Vec<String>) -> Self {
+        self.0.server_errors = errors;
+        self
+    }
+
+    pub(crate) fn with_stack_trace(mut self, trace: impl Into<String>) -> Self {
+        self.0.stack_trace = Some(trace.into());
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
+        self.0.retry_after = delay;
+        self
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The message of a caught panic, as an error.
+    #[cold]
+    pub(crate) fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&'static str>()
+            .map(|text| Cow::Borrowed(*text))
+            .or_else(|| payload.downcast_ref::<String>().map(|text| Cow::Owned(text.clone())))
+            .unwrap_or(Cow::Borrowed("a panic without a message"));
+        Self::new(ErrorKind::Panicked, message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        if let Some(operation) = &inner.operation {
+            write!(f, "{}: ", OneLine(operation))?;
+        }
+        write!(f, "{}", OneLine(&inner.message))?;
+        let mut separator = " (";
+        if let Some(request) = &inner.request {
+            write!(f, "{separator}{}", OneLine(request))?;
+            separator = ", ";
+        }
+        if let Some(status) = inner.status {
+            write!(f, "{separator}HTTP {status}")?;
+            separator = ", ";
+        }
+        if inner.attempts > 1 {
+            write!(f, "{separator}{} attempts in {:.1?}", inner.attempts, inner.elapsed)?;
+            separator = ", ";
+        }
+        if separator == ", " {
+            f.write_str(")")?;
+        }
+        if let Some(hint) = &inner.hint {
+            write!(f, "; {}", OneLine(hint))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", &inner.kind).field("line", &format_args!("{self}"));
+        if let Some(job_id) = &inner.job_id {
+            debug.field("job_id", job_id);
+        }
+        if let Some(trigger_id) = &inner.trigger_id {
+            debug.field("trigger_id", trigger_id);
+        }
+        if let Some(path) = &inner.savepoint_path {
+            debug.field("savepoint_path", path);
+        }
+        if let Some(class) = &inner.exception_class {
+            debug.field("exception_class", class);
+        }
+        if let Some(source) = &inner.source {
+            debug.field("source", source);
+        }
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Shows a text without the control characters and line breaks that would make two lines of one.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut gap = false;
+        for piece in self.0.split(|c: char| c.is_control()).map(str::trim).filter(|piece| !piece.is_empty()) {
+            if gap {
+                f.write_str(" ")?;
+            }
+            f.write_str(piece)?;
+            gap = true;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_has_operation_outcome_request_and_hint_in_one_line() {
+        let error = Error::new(ErrorKind::JobNotFound, "Could not find\n\tjob\r\n")
+            .with_operation("cancelling job 1")
+            .with_request("PATCH http://h:1/jobs/1")
+            .with_status(404)
+            .with_attempts(3, Duration::from_millis(1200))
+            .with_hint("list the jobs");
+        assert_eq!(
+            error.to_string(),
+            "cancelling job 1: Could not find job (PATCH http://h:1/jobs/1, HTTP 404, 3 attempts in 1.2s); list the jobs"
+        );
+    }
+
+    #[test]
+    fn error_is_one_word_and_crosses_threads() {
+        fn crosses<T: Send + Sync + 'static>() {}
+        crosses::<Error>();
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn panic_messages_survive() {
+        for payload in [
+            std::panic::catch_unwind(|| panic!("plain")).unwrap_err(),
+            std::panic::catch_unwind(|| panic!("pl{}", "ain")).unwrap_err(),
+        ] {
+            let error = Error::from_panic(&*payload);
+            assert_eq!((error.kind(), error.to_string()), (ErrorKind::Panicked, "plain".into()));
+        }
+    }
+}
