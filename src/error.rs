@@ -228,7 +228,7 @@ impl ErrorKind {
 impl Error {
     /// An error of `kind` that says `message`.
     ///
-    /// For those who implement this crate's traits or complete a `Promise`.
+    /// For those who implement this crate's traits or complete a [`Promise`](crate::Promise).
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner { kind, message: message.into(), ..Inner::default() }))

@@ -1,0 +1,193 @@
+//! A thread that waits for a chain, and runs that chain's own steps meanwhile.
+//!
+//! # The protocol
+//! The waiter enlists itself at every node of the chain, then loops: run what was offered, look whether the result is
+//! there, park. A node that becomes runnable offers its step to its helper. While the helper is parked the offer is
+//! exclusive (nobody else needs waking); while it is busy the step also goes to its lane, so that a chain with
+//! several branches uses the pool. Leaving (a passed limit) happens under the same lock as offering: what was offered
+//! and not run goes to the lanes, and later offers are refused. So a step is never lost, and running it twice is
+//! impossible because `Node::run` claims.
+//!
+//! Only steps of the waiter's own chain ever get here. A foreign step could want a lock that this thread holds, or
+//! nest waits without end.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::pending::node::{Node, Place, Requests, enlist, settle};
+use crate::runtime::{Core, current_place};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait};
+
+pub(crate) struct Waiter {
+    claims: Claims,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    offered: VecDeque<Arc<dyn Node>>,
+    phase: Phase,
+    finished: bool,
+}
+
+#[derive(PartialEq)]
+enum Phase {
+    Busy,
+    Parked,
+    Left,
+}
+
+/// What a waiting thread may run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claims {
+    /// An unlimited wait: requests and functions.
+    Everything,
+    /// A limited wait on a callback thread: functions, which could otherwise never start. No request: cutting one
+    /// at the caller's limit would change the operation.
+    Functions,
+    /// A limited wait elsewhere.
+    Nothing,
+}
+
+impl Claims {
+    pub(crate) fn of_limited_wait() -> Self {
+        if current_place() == Some(Place::Callbacks) { Self::Functions } else { Self::Nothing }
+    }
+}
+
+impl Waiter {
+    pub(crate) fn new(claims: Claims) -> Arc<Self> {
+        let state = State { offered: VecDeque::new(), phase: Phase::Busy, finished: false };
+        Arc::new(Self { claims, state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    pub(crate) fn claims(&self) -> Claims {
+        self.claims
+    }
+
+    /// Offers a runnable step; true if it needs to go nowhere else.
+    pub(crate) fn offer(&self, node: &Arc<dyn Node>) -> bool {
+        let accepts = match node.place() {
+            Place::Io => self.claims == Claims::Everything,
+            Place::Callbacks => self.claims != Claims::Nothing,
+            Place::Anywhere => true,
+        };
+        if !accepts {
+            return false;
+        }
+        let mut state = lock(&self.state);
+        if state.phase == Phase::Left {
+            return false;
+        }
+        let exclusive = state.phase == Phase::Parked && state.offered.is_empty();
+        state.offered.push_back(Arc::clone(node));
+        drop(state);
+        self.changed.notify_one();
+        exclusive
+    }
+
+    /// The result that is waited for is there.
+    pub(crate) fn finish(&self) {
+        lock(&self.state).finished = true;
+        self.changed.notify_one();
+    }
+
+    /// Runs what is offered until a result is there (true) or `deadline` has passed (false). `stay` if the waiter will
+    /// come back for more results; then [`retire`](Self::retire) must end it.
+    pub(crate) fn run_until(&self, deadline: Option<Instant>, stay: bool) -> bool {
+        debug_assert_ne!(current_place(), Some(Place::Io), "the request lane never waits for a handle");
+        let mut state = lock(&self.state);
+        loop {
+            if state.finished {
+                state.finished = false;
+                self.leave(state, if stay { Phase::Busy } else { Phase::Left });
+                return true;
+            }
+            if let Some(node) = state.offered.pop_front() {
+                state.phase = Phase::Busy;
+                drop(state);
+                self.run_chain(node);
+                state = lock(&self.state);
+                continue;
+            }
+            state.phase = Phase::Parked;
+            match deadline {
+                None => state = wait(&self.changed, state),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        self.leave(state, Phase::Left);
+                        return false;
+                    }
+                    state = wait_limited(&self.changed, state, left);
+                }
+            }
+        }
+    }
+
+    /// Ends a waiter that stayed.
+    pub(crate) fn retire(&self) {
+        self.leave(lock(&self.state), Phase::Left);
+    }
+
+    /// A waiter that stays is `Busy` while it is away: offers go to the lanes as well, so that work goes on, and also
+    /// here, so that a caller who is the only callback thread finds them when it waits again. One that has left
+    /// keeps nothing, or nodes and waiter would hold each other for ever.
+    fn leave(&self, mut state: MutexGuard<'_, State>, phase: Phase) {
+        let left = phase == Phase::Left;
+        state.phase = phase;
+        let unrun = if left { mem::take(&mut state.offered) } else { state.offered.clone() };
+        drop(state);
+        for node in unrun {
+            Core::push(&Arc::clone(node.core()), node);
+        }
+    }
+
+    /// Runs a step and what it makes runnable, as long as that belongs to this chain.
+    fn run_chain(&self, node: Arc<dyn Node>) {
+        let mut next = node.run();
+        while let Some(runnable) = next {
+            let own = runnable.helper.as_ref().is_some_and(|helper| std::ptr::eq(&**helper, self));
+            let claims = match runnable.node.place() {
+                Place::Io => false,
+                Place::Callbacks => own && self.claims != Claims::Nothing,
+                Place::Anywhere => true,
+            };
+            next = if claims {
+                runnable.node.run()
+            } else {
+                settle(Some(runnable));
+                None
+            };
+        }
+    }
+}
+
+#[cfg(not(loom))]
+fn wait_limited<'a>(
+    condvar: &Condvar,
+    guard: MutexGuard<'a, State>,
+    limit: std::time::Duration,
+) -> MutexGuard<'a, State> {
+    condvar.wait_timeout(guard, limit).unwrap_or_else(std::sync::PoisonError::into_inner).0
+}
+
+/// Time does not pass in a model: limited waits are tested on real threads.
+#[cfg(loom)]
+fn wait_limited<'a>(
+    condvar: &Condvar,
+    guard: MutexGuard<'a, State>,
+    _limit: std::time::Duration,
+) -> MutexGuard<'a, State> {
+    wait(condvar, guard)
+}
+
+/// Waits for `node`, whose cell has made `waiter` its taker.
+pub(crate) fn wait_for(node: Arc<dyn Node>, waiter: &Arc<Waiter>, deadline: Option<Instant>) -> bool {
+    if waiter.claims != Claims::Nothing {
+        enlist(node, waiter, Requests::Claim);
+    }
+    waiter.run_until(deadline, false)
+}
