@@ -516,7 +516,7 @@ impl StdError for Error {
 }
 
 /// Shows a text without the control characters and line breaks that would make two lines of one.
-struct OneLine<'a>(&'a str);
+pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

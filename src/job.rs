@@ -209,6 +209,22 @@ impl TaskCounts {
         .into_iter()
         .fold(0, u32::saturating_add)
     }
+
+    /// The sum of two counts, state by state.
+    pub(crate) fn plus(self, other: &Self) -> Self {
+        Self {
+            created: self.created.saturating_add(other.created),
+            scheduled: self.scheduled.saturating_add(other.scheduled),
+            deploying: self.deploying.saturating_add(other.deploying),
+            initializing: self.initializing.saturating_add(other.initializing),
+            running: self.running.saturating_add(other.running),
+            finished: self.finished.saturating_add(other.finished),
+            canceling: self.canceling.saturating_add(other.canceling),
+            canceled: self.canceled.saturating_add(other.canceled),
+            failed: self.failed.saturating_add(other.failed),
+            reconciling: self.reconciling.saturating_add(other.reconciling),
+        }
+    }
 }
 
 #[cfg(test)]

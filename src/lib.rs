@@ -1,16 +1,21 @@
 //! A blocking client for Apache Flink clusters.
 
+mod details;
 mod error;
+mod failure;
 mod ids;
 mod job;
 mod pending;
 mod runtime;
 mod savepoint;
 mod sync;
-#[allow(dead_code)] // the types that need the rest of it come next
+#[allow(dead_code)] // the classification of errors comes next
+mod trace;
 mod wire;
 
+pub use crate::details::*;
 pub use crate::error::{Error, ErrorFamily, ErrorKind, Result};
+pub use crate::failure::FailureCause;
 pub use crate::ids::{ApplicationId, IntermediateDataSetId, JobId, JobVertexId, OperatorId, TriggerId};
 pub use crate::job::{Acknowledge, ApplicationStatus, JobStatus, JobStatusMessage, TaskCounts};
 pub use crate::pending::{AsCompleted, Pending, Promise};
