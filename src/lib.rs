@@ -6,6 +6,7 @@ mod failure;
 mod ids;
 mod job;
 mod pending;
+mod plan;
 mod runtime;
 mod savepoint;
 mod sync;
@@ -19,6 +20,7 @@ pub use crate::failure::FailureCause;
 pub use crate::ids::{ApplicationId, IntermediateDataSetId, JobId, JobVertexId, OperatorId, TriggerId};
 pub use crate::job::{Acknowledge, ApplicationStatus, JobStatus, JobStatusMessage, TaskCounts};
 pub use crate::pending::{AsCompleted, Pending, Promise};
+pub use crate::plan::ExecutionPlan;
 pub use crate::runtime::{Runtime, RuntimeBuilder};
 pub use crate::savepoint::{
     CheckpointStatus, CheckpointType, ClaimMode, OperationStatus, SavepointFormatType, SavepointStatus,
