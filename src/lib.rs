@@ -4,6 +4,8 @@ mod details;
 mod error;
 mod failure;
 mod ids;
+#[allow(dead_code)] // failures of operations and leaders in ZooKeeper are read next
+mod java_stream;
 mod job;
 mod pending;
 mod plan;
