@@ -109,7 +109,8 @@ pub enum ErrorKind {
     /// Whether the request took effect is not known, and repeating it could double the effect.
     /// [`Error::job_id`] or [`Error::trigger_id`] is what to look it up by.
     OutcomeUnknown,
-    /// A job vertex, operator, coordinator, TaskManager, data set, checkpoint or application of this id is not there.
+    /// A job vertex, operator, coordinator, accumulator, TaskManager, data set, checkpoint or application of this
+    /// name or id is not there.
     NotFound,
 
     // Resource

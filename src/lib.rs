@@ -1,5 +1,6 @@
 //! A blocking client for Apache Flink clusters.
 
+mod accumulator;
 mod details;
 mod error;
 mod failure;
@@ -16,6 +17,7 @@ mod sync;
 mod trace;
 mod wire;
 
+pub use crate::accumulator::{Accumulator, AccumulatorValue, Accumulators};
 pub use crate::details::*;
 pub use crate::error::{Error, ErrorFamily, ErrorKind, Result};
 pub use crate::failure::FailureCause;
