@@ -72,11 +72,13 @@ pub enum ErrorKind {
     Tls,
 
     // Job
-    /// The cluster knows no job of this id (any more).
+    /// The cluster knows no job of this id (any more). A job that has ended is answered so too where a savepoint, a
+    /// checkpoint or a stop of it is asked for.
     JobNotFound,
     /// The job has already reached a terminal state, so it cannot be cancelled or stopped.
     JobAlreadyTerminal,
-    /// The job cannot do this yet: it initialises, restarts, or not all of its tasks run.
+    /// The job cannot do this yet: it initialises, restarts, is being changed, or not all of its tasks run. Flink says
+    /// the same of one that is being cancelled.
     JobNotReady,
     /// The job ran and failed; the cause is in the text and in [`Error::stack_trace`].
     JobFailed,
@@ -98,9 +100,10 @@ pub enum ErrorKind {
     SavepointNotFound,
     /// The savepoint holds state that the new job cannot map; see `allow_non_restored_state`.
     NonRestoredState,
-    /// The savepoint failed; the job runs on.
+    /// The savepoint failed, so there is none. The job usually runs on, but a snapshot that throws, or two stops at a
+    /// time, fail a job that is not to be restarted: its status tells.
     SavepointFailed,
-    /// The checkpoint failed; the job runs on.
+    /// The checkpoint failed. The job usually runs on; its status tells.
     CheckpointFailed,
     /// The savepoint was made but the job could not be stopped; [`Error::savepoint_path`] has the path.
     StopFailedAfterSavepoint,
@@ -151,7 +154,8 @@ pub enum ErrorKind {
     Cancelled,
 
     // Unsupported
-    /// This server, version, or build of the library cannot do it.
+    /// This server, its version or scheduler, or this build of the library cannot do it. An address that does not lead
+    /// to Flink's REST API (a wrong path prefix) is answered so too: no such path.
     Unsupported,
 
     // Internal

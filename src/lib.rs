@@ -8,12 +8,14 @@ mod ids;
 #[allow(dead_code)] // failures of operations and leaders in ZooKeeper are read next
 mod java_stream;
 mod job;
+mod job_result;
 mod pending;
 mod plan;
+#[allow(dead_code)] // until the client calls it
+mod rest;
 mod runtime;
 mod savepoint;
 mod sync;
-#[allow(dead_code)] // the classification of errors comes next
 mod trace;
 mod wire;
 
@@ -23,6 +25,7 @@ pub use crate::error::{Error, ErrorFamily, ErrorKind, Result};
 pub use crate::failure::FailureCause;
 pub use crate::ids::{ApplicationId, IntermediateDataSetId, JobId, JobVertexId, OperatorId, TriggerId};
 pub use crate::job::{Acknowledge, ApplicationStatus, JobStatus, JobStatusMessage, TaskCounts};
+pub use crate::job_result::{JobExecutionResult, JobResult};
 pub use crate::pending::{AsCompleted, Pending, Promise};
 pub use crate::plan::ExecutionPlan;
 pub use crate::runtime::{Runtime, RuntimeBuilder};

@@ -124,7 +124,7 @@ impl Cause<'_> {
                 && self.message.starts_with("Recovery is suppressed by")
     }
 
-    /// What it says, on one line and with an end. Flink's own exceptions speak for themselves; the message of others
+    /// What it says, on one line that has an end and may go on (so without a full stop). Flink's own exceptions speak for themselves; the message of others
     /// (`lab.NoSuch` of a `ClassNotFoundException`) is often nothing without the class.
     pub(crate) fn text(&self) -> String {
         let mut text = if self.message.is_empty() {
@@ -134,6 +134,9 @@ impl Cause<'_> {
         } else {
             format!("{}: {}", self.class, OneLine(self.message))
         };
+        if text.ends_with('.') && !text.ends_with("..") {
+            text.pop();
+        }
         if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
             text.truncate(end);
             text.push('…');

@@ -1,0 +1,449 @@
+//! What happened: from an answer or a failure of Flink's to an [`ErrorKind`].
+//!
+//! A status code says little (a job that is not there is answered with 404, with 500, or with 202 and a failure later),
+//! so the exceptions decide: [`TABLE`] is the one place where they are told apart. The status decides only where no
+//! exception does.
+
+use crate::error::{Error, ErrorKind};
+use crate::failure::FailureCause;
+use crate::job::ApplicationStatus;
+use crate::job_result::JobResult;
+use crate::rest::operation::SerializedThrowable;
+use crate::trace::{Cause, Trace};
+
+/// What a request is about: decides what a 404 without a word that is known here says is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// The cluster as a whole, or a list.
+    Cluster,
+    /// A job.
+    Job,
+    /// An operation, by its trigger id.
+    Operation,
+    /// An uploaded jar.
+    Jar,
+    /// A vertex, checkpoint, TaskManager, data set, application or operator.
+    Part,
+}
+
+/// An operation that goes on in the server after its trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AsyncOperation {
+    Savepoint,
+    Stop,
+    Checkpoint,
+    Disposal,
+    DataSetDeletion,
+}
+
+/// Where an exception was found. The same exception may be the answer in one place and an aside in another: a job
+/// whose program throws `UnsupportedOperationException` has failed, a request that is answered so is not supported.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the answer to a request.
+    Answer,
+    /// In the failure of an operation.
+    Operation,
+    /// In the failure of a job.
+    Job,
+}
+
+use Place::{Answer, Job, Operation};
+
+const ANYWHERE: &[Place] = &[Answer, Operation, Job];
+
+/// By what an exception is known.
+enum Sign {
+    /// A class of Flink's, without its package: packages move.
+    Flinks(&'static str),
+    /// Texts in the message, in this order. Flink's own texts, the same from 1.18 to 2.3.
+    Says(&'static [&'static str]),
+    /// Any class, with its package; only where it is the first exception that says something.
+    First(&'static str),
+    /// A whole sentence that is no exception: the server's router and its leader election speak so.
+    Sentence(&'static [&'static str]),
+}
+
+struct Row {
+    sign: Sign,
+    places: &'static [Place],
+    kind: ErrorKind,
+}
+
+const fn row(sign: Sign, places: &'static [Place], kind: ErrorKind) -> Row {
+    Row { sign, places, kind }
+}
+
+use ErrorKind::{
+    CheckpointingDisabled, DuplicateJob, JarNotFound, JobAlreadyTerminal, JobInitializationFailed,
+    JobNotFound, JobNotReady, NoResources, NonRestoredState, NotFound, OperationLost, ProgramFailed,
+    SavepointDirectoryMissing, SavepointNotFound, StopFailedAfterSavepoint, Timeout, Unavailable,
+    Unsupported,
+};
+use Sign::{First, Flinks, Says, Sentence};
+
+/// The first row that fits any exception of the chain decides, so the more telling come first: a main program that
+/// throws because its job could not be initialised because its savepoint is missing is about the savepoint.
+const TABLE: &[Row] = &[
+    // The savepoint is there, whatever else went wrong.
+    row(Flinks("StopWithSavepointStoppingException"), &[Answer, Operation], StopFailedAfterSavepoint),
+    row(Says(&[SAVEPOINT_MADE, STOP_FAILED]), &[Answer, Operation], StopFailedAfterSavepoint),
+    // Submitting.
+    row(Flinks("DuplicateJobSubmissionException"), &[Answer], DuplicateJob),
+    row(Flinks("DuplicateApplicationSubmissionException"), &[Answer], DuplicateJob),
+    row(Says(&["Failed to rollback to checkpoint/savepoint"]), &[Answer, Job], NonRestoredState),
+    row(Says(&["Cannot map checkpoint/savepoint state"]), &[Answer, Job], NonRestoredState),
+    row(Says(&["Cannot find checkpoint or savepoint file/directory"]), ANYWHERE, SavepointNotFound),
+    row(Says(&["Cannot find meta data file '_metadata'"]), ANYWHERE, SavepointNotFound),
+    row(Says(&["Checkpoint/savepoint path '", "' is not a valid file URI"]), ANYWHERE, SavepointNotFound),
+    row(Says(&["Cannot access file system for checkpoint/savepoint path"]), ANYWHERE, SavepointNotFound),
+    row(Says(&["Unexpected magic number", "not a savepoint"]), ANYWHERE, SavepointNotFound),
+    row(Flinks("NoResourceAvailableException"), ANYWHERE, NoResources),
+    row(Flinks("UnfulfillableSlotRequestException"), ANYWHERE, NoResources),
+    row(Flinks("JobInitializationException"), &[Answer, Job], JobInitializationFailed),
+    row(Flinks("ProgramInvocationException"), &[Answer], ProgramFailed),
+    row(Flinks("ProgramParametrizationException"), &[Answer], ProgramFailed),
+    row(Flinks("ProgramMissingJobException"), &[Answer], ProgramFailed),
+    row(Says(&["No jobs included in application"]), &[Answer], ProgramFailed),
+    row(Says(&["Jar file ", " does not exist"]), &[Answer], JarNotFound),
+    row(Says(&["File ", " does not exist in "]), &[Answer], JarNotFound),
+    // Savepoints and checkpoints.
+    row(
+        Says(&["Config key [", "] is not set. Property [target"]),
+        &[Answer, Operation],
+        SavepointDirectoryMissing,
+    ),
+    row(Says(&["No savepoint directory configured"]), &[Answer, Operation], SavepointDirectoryMissing),
+    row(Says(&["No savepoint location given"]), &[Answer, Operation], SavepointDirectoryMissing),
+    row(Says(&["Checkpointing ", " not been enabled"]), &[Answer, Operation], CheckpointingDisabled),
+    row(Says(&["Checkpointing ", " not enabled for "]), &[Answer, Operation], CheckpointingDisabled),
+    row(Says(&["Job ", " is not a streaming job"]), &[Answer, Operation], CheckpointingDisabled),
+    row(Says(&["does not support triggering incremental checkpoint"]), &[Answer, Operation], Unsupported),
+    // The state of the job.
+    row(Flinks("UnavailableDispatcherOperationException"), &[Answer, Operation], JobNotReady),
+    row(Says(&["Not all required tasks are currently running"]), &[Answer, Operation], JobNotReady),
+    row(Says(&["Checkpoint was declined (tasks not ready)"]), &[Answer, Operation], JobNotReady),
+    row(Says(&["job is currently not executing"]), &[Answer, Operation], JobNotReady),
+    row(Says(&["Scheduler is currently not executing the job"]), &[Answer, Operation], JobNotReady),
+    row(Says(&["Another update to the job", "is in progress"]), &[Answer], JobNotReady),
+    row(Says(&["has already reached another terminal state"]), &[Answer, Operation], JobAlreadyTerminal),
+    row(Flinks("FlinkJobTerminatedWithoutCancellationException"), &[Answer, Operation], JobAlreadyTerminal),
+    row(Flinks("FlinkApplicationTerminatedWithoutCancellationException"), &[Answer], JobAlreadyTerminal),
+    // What is not there.
+    row(Flinks("FlinkJobNotFoundException"), &[Answer, Operation], JobNotFound),
+    row(Says(&["Job could not be found"]), &[Answer], JobNotFound),
+    row(Says(&["There is no ", " operation with triggerId="]), &[Answer], OperationLost),
+    row(Says(&["Operation not found under key"]), &[Answer], OperationLost),
+    row(Flinks("UnknownOperationKeyException"), &[Answer], OperationLost),
+    row(Flinks("FlinkApplicationNotFoundException"), &[Answer], NotFound),
+    row(Flinks("UnknownTaskExecutorException"), &[Answer], NotFound),
+    row(Flinks("CoordinatorNotExistException"), &[Answer], NotFound),
+    row(Says(&["Coordinator of operator ", " does not exist"]), &[Answer], NotFound),
+    row(Says(&["JobVertex ", " not found"]), &[Answer], NotFound),
+    row(Says(&["Job vertex [", "] was not found in the JobGraph"]), &[Answer], NotFound),
+    row(Says(&["Could not find checkpointing statistics"]), &[Answer], NotFound),
+    row(Says(&["Invalid subtask index"]), &[Answer], NotFound),
+    // What the server does not do.
+    row(First("java.lang.UnsupportedOperationException"), &[Answer], Unsupported),
+    row(Says(&["Rescaling is temporarily disabled"]), &[Answer], Unsupported),
+    row(Sentence(&["Unable to load requested file "]), &[Answer], Unsupported),
+    row(Sentence(&["Not found: /"]), &[Answer], Unsupported),
+    // The cluster's own communication.
+    row(Sentence(&["ongoing leader election"]), &[Answer], Unavailable),
+    row(Flinks("RecipientUnreachableException"), &[Answer, Operation], Unavailable),
+    row(Flinks("EndpointNotStartedException"), &[Answer, Operation], Unavailable),
+    row(Flinks("FencingTokenException"), &[Answer, Operation], Unavailable),
+    row(Flinks("LeadershipLostException"), &[Answer, Operation], Unavailable),
+    row(Says(&["Invocation of [", " timed out"]), &[Answer, Operation], Timeout),
+    row(Says(&["cancellation timed out"]), &[Answer], Timeout),
+];
+
+const SAVEPOINT_MADE: &str = "A savepoint has been created at: ";
+const STOP_FAILED: &str = ", but the corresponding job ";
+
+impl Sign {
+    fn is_on(&self, cause: &Cause<'_>, trace: &Trace<'_>) -> bool {
+        match self {
+            Flinks(class) => cause.is_flinks() && cause.simple_class() == *class,
+            Says(texts) => says(cause.message, texts),
+            First(class) => cause.class == *class && *cause == trace.first(),
+            Sentence(texts) => cause.class.is_empty() && says(cause.message, texts),
+        }
+    }
+}
+
+fn says(message: &str, texts: &[&str]) -> bool {
+    let mut rest = message;
+    texts.iter().all(|text| match rest.split_once(text) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
+/// The kind that the exceptions of a chain give, and the exception that decided.
+fn look_up<'a>(trace: &Trace<'a>, place: Place) -> Option<(ErrorKind, Cause<'a>)> {
+    TABLE.iter().filter(|row| row.places.contains(&place)).find_map(|row| {
+        // An exception whose message is the text of the next one is met again as that one.
+        let cause = trace.causes().iter().find(|cause| row.sign.is_on(cause, trace))?;
+        Some((row.kind, *cause))
+    })
+}
+
+/// The error of an answer that has the server's `errors`.
+pub(crate) fn server_errors(about: About, status: u16, errors: Vec<String>) -> Error {
+    // The first entry is "Internal server error." where the second has the reason.
+    let reason =
+        errors.iter().rev().map(String::as_str).find(|text| !text.trim().is_empty()).unwrap_or_default();
+    let trace = Trace::parse(reason);
+    let (kind, decisive) = match status {
+        // Whoever answers so stands before Flink and has not looked further.
+        401 | 403 | 407 => (by_status(about, status), trace.first()),
+        _ => look_up(&trace, Answer).unwrap_or_else(|| (by_status(about, status), trace.first())),
+    };
+    let error = described(kind, &trace, decisive).with_status(status);
+    error.with_server_errors(errors)
+}
+
+/// The error of an operation that failed in the server after its trigger was accepted.
+pub(crate) fn operation_failure(operation: AsyncOperation, failure: &SerializedThrowable) -> Error {
+    let trace = Trace::parse(&failure.stack_trace);
+    let (kind, decisive) = look_up(&trace, Operation).unwrap_or_else(|| {
+        let kind = match operation {
+            AsyncOperation::Savepoint | AsyncOperation::Stop => ErrorKind::SavepointFailed,
+            AsyncOperation::Checkpoint => ErrorKind::CheckpointFailed,
+            AsyncOperation::Disposal | AsyncOperation::DataSetDeletion => ErrorKind::Server,
+        };
+        (kind, trace.first())
+    });
+    let error = described(kind, &trace, decisive).with_stack_trace(failure.stack_trace.as_str());
+    if trace.root().class.is_empty() { error.with_exception_class(failure.class.as_str()) } else { error }
+}
+
+/// The error of a job that did not finish well, for those who want its result or an error.
+pub(crate) fn job_failure(result: &JobResult) -> Error {
+    let name = result.job_name.as_deref().map(|name| format!("{name:?} ")).unwrap_or_default();
+    let error = match (&result.failure_cause, result.application_status) {
+        (Some(cause), _) => failure(cause),
+        (None, ApplicationStatus::Canceled) => {
+            Error::new(ErrorKind::JobCancelled, format!("the job {name}was cancelled"))
+        }
+        (None, status) => Error::new(
+            ErrorKind::JobFailed,
+            format!("the job {name}ended with status {status} and no cause was reported"),
+        ),
+    };
+    error.with_job_id(result.job_id)
+}
+
+fn failure(cause: &FailureCause) -> Error {
+    let trace = Trace::parse(&cause.stack_trace);
+    let (kind, decisive) = look_up(&trace, Job).unwrap_or_else(|| (ErrorKind::JobFailed, trace.first()));
+    let error = described(kind, &trace, decisive).with_stack_trace(cause.stack_trace.as_str());
+    error.with_exception_class(cause.root_class.as_str())
+}
+
+fn described(kind: ErrorKind, trace: &Trace<'_>, decisive: Cause<'_>) -> Error {
+    let mut error = Error::new(kind, trace.summary(decisive));
+    if let Some(hint) = hint(kind, &decisive) {
+        error = error.with_hint(hint);
+    }
+    let class = trace.root().class;
+    if !class.is_empty() {
+        error = error.with_exception_class(class);
+    }
+    match trace.causes().iter().find_map(|cause| savepoint_path(cause.message)) {
+        Some(path) => error.with_savepoint_path(path),
+        None => error,
+    }
+}
+
+/// The path in the text of Flink's exception for a stop that failed after its savepoint.
+fn savepoint_path(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once(SAVEPOINT_MADE)?;
+    rest.split_once(STOP_FAILED).map(|(path, _)| path)
+}
+
+/// What a status says by itself.
+pub(crate) fn by_status(about: About, status: u16) -> ErrorKind {
+    match status {
+        401 | 403 | 407 | 511 => ErrorKind::Authentication,
+        404 => match about {
+            About::Job => JobNotFound,
+            About::Operation => OperationLost,
+            About::Jar => JarNotFound,
+            About::Cluster | About::Part => NotFound,
+        },
+        405 | 501 => Unsupported,
+        408 => Timeout,
+        413 | 414 | 431 => ErrorKind::TooLarge,
+        429 | 502 | 503 | 504 => Unavailable,
+        300..=399 => ErrorKind::Redirected,
+        400..=499 => ErrorKind::InvalidRequest,
+        _ => ErrorKind::Server,
+    }
+}
+
+/// The next step, where there is one.
+pub(crate) fn hint(kind: ErrorKind, decisive: &Cause<'_>) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::Authentication => "give the credentials that the server asks for, as a header",
+        JobNotFound => "list the jobs to see those that the cluster still knows",
+        JobNotReady => "wait until all tasks of the job run",
+        ErrorKind::JobFailed => "the error's stack trace has the whole story",
+        ProgramFailed => "the error's stack trace has the program's own, and its output",
+        JarNotFound => "upload the jar again: a JobManager that restarts has lost it",
+        SavepointDirectoryMissing => {
+            "give a directory, or configure execution.checkpointing.savepoint-dir (state.savepoints.dir before Flink 1.20)"
+        }
+        SavepointNotFound => "check the path, and that the JobManager can read it",
+        NonRestoredState if decisive.message.contains("allowNonRestoredState") => {
+            "allow non-restored state to leave that state out"
+        }
+        StopFailedAfterSavepoint => "the savepoint is complete; look at the job's status, it may run on",
+        OperationLost => {
+            "the server forgets operations after rest.async.store-duration and at a failover; see whether it was done (a \
+             savepoint is in the job's checkpoint statistics) before repeating it"
+        }
+        NoResources => "add TaskManagers or slots, or lower the parallelism",
+        ErrorKind::TooLarge => "the server's limit is rest.server.max-content-length",
+        Unsupported if decisive.class.is_empty() => {
+            "check the address and its path prefix (rest.path, rest.url-prefix), and Flink's version"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ids::JobId;
+
+    fn throwable(class: &str, stack_trace: &str) -> SerializedThrowable {
+        SerializedThrowable { class: class.into(), stack_trace: stack_trace.into() }
+    }
+
+    fn kind_of(about: About, status: u16, error: &str) -> ErrorKind {
+        server_errors(about, status, vec![error.to_owned()]).kind()
+    }
+
+    #[test]
+    fn a_stop_that_failed_after_its_savepoint_carries_the_path() {
+        let trace = "java.util.concurrent.CompletionException: org.apache.flink.runtime.scheduler.stopwithsavepoint.\
+            StopWithSavepointStoppingException: A savepoint has been created at: s3://sp/a, b/savepoint-1, but the \
+            corresponding job 0123 failed during stopping. The savepoint is consistent, but might have uncommitted \
+            transactions.\n\tat a.B.c(B.java:1)\nCaused by: org.apache.flink.runtime.scheduler.stopwithsavepoint.\
+            StopWithSavepointStoppingException: A savepoint has been created at: s3://sp/a, b/savepoint-1, but the \
+            corresponding job 0123 failed during stopping.\n\tat a.B.c(B.java:1)\n\
+            Caused by: java.io.IOException: sink is gone\n\tat a.B.c(B.java:1)\n";
+        let error = operation_failure(
+            AsyncOperation::Stop,
+            &throwable("java.util.concurrent.CompletionException", trace),
+        );
+        assert_eq!(error.kind(), StopFailedAfterSavepoint);
+        assert_eq!(error.savepoint_path(), Some("s3://sp/a, b/savepoint-1"));
+        assert_eq!(error.exception_class(), Some("java.io.IOException"));
+        assert_eq!(error.stack_trace(), Some(trace));
+    }
+
+    #[test]
+    fn texts_of_other_versions_are_known() {
+        let handler = "org.apache.flink.runtime.rest.handler.RestHandlerException: ";
+        for (status, text, kind) in [
+            (404, "Checkpointing has not been enabled.", CheckpointingDisabled),
+            (404, "Checkpointing is not enabled for this job (01).", CheckpointingDisabled),
+            (404, "Checkpointing was not enabled for job 01.", CheckpointingDisabled),
+            (
+                400,
+                "Job cancellation failed because the job has already reached another terminal state (FINISHED).",
+                JobAlreadyTerminal,
+            ),
+            (404, "Could not find checkpointing statistics for checkpoint 7.", NotFound),
+            (409, "Another update to the job [01] resource requirements is in progress.", JobNotReady),
+            (408, "Job cancellation timed out.", Timeout),
+            (400, "Anything else.", ErrorKind::InvalidRequest),
+            (500, "Anything else.", ErrorKind::Server),
+            (404, "Anything else.", JobNotFound),
+        ] {
+            assert_eq!(kind_of(About::Job, status, &format!("{handler}{text}\n\tat a.B(C)")), kind, "{text}");
+        }
+        let no_directory =
+            "java.lang.IllegalStateException: No savepoint directory configured. You can either …";
+        assert_eq!(kind_of(About::Job, 500, no_directory), SavepointDirectoryMissing);
+        let ask = "java.util.concurrent.TimeoutException: Invocation of [RemoteRpcInvocation(X.y())] at recipient [pekko] timed out.";
+        assert_eq!(kind_of(About::Job, 500, ask), Timeout);
+    }
+
+    #[test]
+    fn what_a_404_is_about_depends_on_what_was_asked_for() {
+        let text = "org.apache.flink.runtime.rest.NotFoundException: no such thing";
+        for (about, kind) in [
+            (About::Job, JobNotFound),
+            (About::Operation, OperationLost),
+            (About::Jar, JarNotFound),
+            (About::Part, NotFound),
+            (About::Cluster, NotFound),
+        ] {
+            assert_eq!(kind_of(about, 404, text), kind);
+            assert_eq!(kind_of(about, 404, "Not found: /v2/jobs"), Unsupported);
+        }
+    }
+
+    #[test]
+    fn what_a_program_throws_does_not_pass_for_the_servers_word() {
+        let program = "java.util.concurrent.CompletionException: org.apache.flink.client.program.ProgramInvocationException: \
+            The main method caused an error\n\tat a.B(C)\n\
+            Caused by: java.lang.UnsupportedOperationException: not yet\n\tat a.B(C)";
+        assert_eq!(kind_of(About::Jar, 400, program), ProgramFailed);
+        let snapshot = "org.apache.flink.runtime.checkpoint.CheckpointException: Task has failed.\n\tat a.B(C)\n\
+            Caused by: java.lang.UnsupportedOperationException: not yet\n\tat a.B(C)";
+        let failed = |operation| operation_failure(operation, &throwable("x.Y", snapshot)).kind();
+        assert_eq!(failed(AsyncOperation::Savepoint), ErrorKind::SavepointFailed);
+        assert_eq!(failed(AsyncOperation::Checkpoint), ErrorKind::CheckpointFailed);
+        assert_eq!(failed(AsyncOperation::Disposal), ErrorKind::Server);
+        let user = "com.acme.FlinkJobNotFoundException: mine\n\tat a.B(C)";
+        assert_eq!(kind_of(About::Cluster, 500, user), ErrorKind::Server);
+    }
+
+    #[test]
+    fn credentials_are_asked_for_before_anything_else_is_read() {
+        assert_eq!(kind_of(About::Job, 401, "Not found: /jobs"), ErrorKind::Authentication);
+    }
+
+    #[test]
+    fn a_cancelled_job_and_one_without_a_cause_are_errors_that_say_so() {
+        let mut result = JobResult {
+            job_id: JobId::from_bytes([1; 16]),
+            application_status: ApplicationStatus::Canceled,
+            net_runtime: Duration::ZERO,
+            accumulators: crate::accumulator::Accumulators::default(),
+            failure_cause: None,
+            job_name: Some("etl".into()),
+            application_id: None,
+            start_time: None,
+            end_time: None,
+        };
+        let error = job_failure(&result);
+        assert_eq!(
+            (error.kind(), error.to_string()),
+            (ErrorKind::JobCancelled, "the job \"etl\" was cancelled".into())
+        );
+        assert_eq!(error.job_id(), Some(result.job_id));
+        result.application_status = ApplicationStatus::Unknown;
+        assert_eq!(job_failure(&result).kind(), ErrorKind::JobFailed);
+        let trace = "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy\n\tat a.B(C)\n\
+            Caused by: java.util.concurrent.CompletionException: org.apache.flink.runtime.jobmanager.scheduler.\
+            NoResourceAvailableException: Could not acquire the minimum required resources.\n\tat a.B(C)";
+        result.failure_cause = Some(FailureCause::read("org.apache.flink.runtime.JobException", trace));
+        let error = job_failure(&result);
+        assert_eq!(error.kind(), NoResources);
+        assert!(
+            error.to_string().starts_with("Could not acquire the minimum required resources; "),
+            "{error}"
+        );
+    }
+}
