@@ -1,6 +1,7 @@
 //! A blocking client for Apache Flink clusters.
 
 mod accumulator;
+mod config;
 mod details;
 mod error;
 mod failure;
@@ -20,6 +21,9 @@ mod trace;
 mod wire;
 
 pub use crate::accumulator::{Accumulator, AccumulatorValue, Accumulators};
+pub use crate::config::{
+    ConfigOption, ConfigValue, Configuration, IntoConfigValue, InvalidValue, MemorySize, options,
+};
 pub use crate::details::*;
 pub use crate::error::{Error, ErrorFamily, ErrorKind, Result};
 pub use crate::failure::FailureCause;
