@@ -67,7 +67,7 @@ pub(super) fn format(duration: Duration) -> String {
     }
     UNITS
         .iter()
-        .find(|(_, unit)| nanos % unit == 0)
+        .find(|(_, unit)| nanos.is_multiple_of(*unit))
         .map_or_else(|| format!("{nanos} ns"), |(labels, unit)| format!("{} {}", nanos / unit, labels[0]))
 }
 

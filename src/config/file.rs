@@ -1,7 +1,7 @@
 //! Configuration files: `config.yaml` and the line format of `flink-conf.yaml`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Configuration;
@@ -47,7 +47,7 @@ pub(super) fn read_file(path: &Path) -> Result<Configuration> {
     }
 }
 
-fn is_there(path: &PathBuf) -> Result<bool> {
+fn is_there(path: &Path) -> Result<bool> {
     path.try_exists().map_err(|error| unreadable(path, error))
 }
 

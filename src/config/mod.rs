@@ -194,7 +194,7 @@ impl Configuration {
 
     /// Removes all that [`get`](Self::get) would read for `option`; whether there was anything.
     pub fn remove<T>(&mut self, option: &ConfigOption<T>) -> bool {
-        option.keys().fold(false, |removed, key| self.remove_raw(key).is_some() || removed)
+        option.keys().filter(|key| self.remove_raw(key).is_some()).count() > 0
     }
 
     /// Removes `key` and gives back its text.

@@ -7,8 +7,8 @@ pub(super) enum Node {
     /// A number or a boolean, in its canonical text.
     Literal(String),
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 impl Node {

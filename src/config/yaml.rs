@@ -60,8 +60,8 @@ enum Value {
     /// A boolean or number, in Rust's text.
     Literal(String),
     Text(String),
-    List(Vec<Spanned<Value>>),
-    Map(Vec<(Spanned<Value>, Spanned<Value>)>),
+    List(Vec<Spanned<Self>>),
+    Map(Vec<(Spanned<Self>, Spanned<Self>)>),
 }
 
 fn flatten(
