@@ -1,0 +1,17 @@
+package jobs;
+
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+
+/** Its main method executes two jobs, "first" and "second", one after the other. */
+public final class TwoJobs {
+    private TwoJobs() {}
+
+    public static void main(String[] argv) throws Exception {
+        Args args = new Args(argv);
+        for (String name : new String[] {"first", "second"}) {
+            StreamExecutionEnvironment env = Env.of(args);
+            Accumulators.define(env, args);
+            env.execute(name);
+        }
+    }
+}
