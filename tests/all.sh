@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Everything that has to hold, on every feature set and on real Flink. Stops at the first failure.
+#
+# Needs Rust, and what tests/flink.sh needs: Python 3 with pip, and a JDK. `cargo test` alone needs Rust only.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+FLINK_VERSIONS=(2.3.0 1.20.5)
+# The arguments of cargo that choose features; each set is linted, tested and looked at for its dependencies.
+FEATURE_SETS=("" "--no-default-features" "--no-default-features --features tls" "--no-default-features --features yaml")
+
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}
+
+times=()
+current=
+report() {
+    local status=$?
+    echo
+    printf '%s\n' "${times[@]}"
+    if [ $status != 0 ]; then
+        echo "FAILED: ${current:-before the first step}"
+    else
+        echo "all passed, $SECONDS s"
+    fi
+}
+trap report EXIT
+
+step() { # NAME COMMAND ...
+    current=$1
+    shift
+    local start=$SECONDS
+    echo
+    echo "=== $current"
+    "$@"
+    times+=("$(printf '%5d s  %s' $((SECONDS - start)) "$current")")
+}
+
+# Crates that a feature set pulls in, normal dependencies alone, on any platform.
+crates() { # CARGO-ARGUMENT ...
+    cargo tree --locked --target all --edges normal --prefix none --format '{p}' "$@" | cut -d' ' -f1 | sort -u
+}
+
+absent() { # WHERE PATTERN CRATES
+    local found
+    if found=$(grep -xE "$2" <<<"$3"); then
+        echo "$1 must not depend on: $found" >&2
+        return 1
+    fi
+}
+
+present() { # WHERE PATTERN CRATES
+    grep -qxE "$2" <<<"$3" || {
+        echo "$1 should depend on $2: is this guard still looking at the right names?" >&2
+        return 1
+    }
+}
+
+guard_dependencies() {
+    local runtime='tokio(-.*)?|hyper(-.*)?|async-std|async-executor|async-io|smol|mio|polling|futures-executor|reqwest'
+    local tls='rustls(-.*)?|ring|aws-lc-.*|webpki-roots|native-tls|openssl(-.*)?'
+    local yaml='serde-saphyr|saphyr(-.*)?|.*yaml.*'
+    local set all
+    for set in "${FEATURE_SETS[@]}" "--all-features"; do
+        # shellcheck disable=SC2086
+        all=$(crates $set)
+        absent "the crate (${set:-default features})" "$runtime" "$all" || return 1
+        case $set in
+        --no-default-features) absent "the bare crate" "$tls|$yaml" "$all" || return 1 ;;
+        *tls) absent "the crate without yaml" "$yaml" "$all" && present "the crate with tls" rustls "$all" || return 1 ;;
+        *yaml) absent "the crate without tls" "$tls" "$all" && present "the crate with yaml" serde-saphyr "$all" || return 1 ;;
+        esac
+    done
+}
+
+lint() {
+    local set
+    for set in "${FEATURE_SETS[@]}"; do
+        echo "--- ${set:-default features}"
+        # shellcheck disable=SC2086
+        cargo clippy --locked --all-targets $set -- -D warnings || return 1
+    done
+    # `--all-targets` leaves out what plain `cargo test` does.
+    cargo clippy --locked --test live -- -D warnings
+}
+
+document() {
+    local set
+    for set in "" "--no-default-features"; do
+        echo "--- ${set:-default features}"
+        # shellcheck disable=SC2086
+        RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps $set || return 1
+    done
+}
+
+test_feature_sets() {
+    local set
+    for set in "${FEATURE_SETS[@]:1}"; do
+        echo "--- $set"
+        # shellcheck disable=SC2086
+        cargo test --locked --lib --tests $set || return 1
+    done
+}
+
+# The interleavings of the synchronisation code, all of them: its own build, since std's types are replaced throughout.
+model_check() {
+    local log=target/loom/log
+    mkdir -p target/loom
+    RUSTFLAGS="--cfg loom" cargo test --locked --release --target-dir target/loom --lib loom 2>&1 | tee "$log"
+    # A filter that matches nothing passes too.
+    grep -qE 'test result: .*ok.* [1-9][0-9]* passed' "$log" || {
+        echo "no loom test has run" >&2
+        return 1
+    }
+}
+
+live() { # VERSION
+    tests/flink.sh "$1" cargo test --locked --test live
+}
+
+step "format" cargo fmt --check
+step "real Flink is at hand" tests/flink.sh
+step "dependencies" guard_dependencies
+step "clippy, each feature set" lint
+step "documentation" document
+step "unit, integration and doc tests" cargo test --locked
+step "unit and integration tests, other feature sets" test_feature_sets
+step "examples" cargo build --locked --examples
+step "model checking" model_check
+for version in "${FLINK_VERSIONS[@]}"; do
+    step "real Flink $version" live "$version"
+done

@@ -1,0 +1,8 @@
+//! Tests against a real Flink: one binary, run once for each Flink version by `tests/all.sh`.
+//!
+//! By hand: `tests/flink.sh 2.3.0 cargo test --test live`. Plain `cargo test` leaves this target out (`test = false` in
+//! the manifest), and without the environment that `tests/flink.sh` sets each test here fails and says so.
+
+mod clusters;
+mod jobs;
+mod support;
