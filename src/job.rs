@@ -1,5 +1,6 @@
 //! Jobs as the cluster reports them: status, list entries, results.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
@@ -107,11 +108,11 @@ pub struct JobStatusMessage {
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub tasks: TaskCounts,
     /// `STREAMING` or `BATCH`; Flink 2.x.
-    #[serde(rename = "jobType", default)]
-    pub job_type: Option<String>,
+    #[serde(rename = "jobType", default, deserialize_with = "wire::name_or_none")]
+    pub job_type: Option<Cow<'static, str>>,
     /// `Default`, `Adaptive` or `AdaptiveBatch`; Flink 2.x.
-    #[serde(rename = "schedulerType", default)]
-    pub scheduler_type: Option<String>,
+    #[serde(rename = "schedulerType", default, deserialize_with = "wire::name_or_none")]
+    pub scheduler_type: Option<Cow<'static, str>>,
     /// Operators of an adaptive batch job that have no vertex yet; Flink 2.x.
     #[serde(rename = "pending-operators", default)]
     pub pending_operators: Option<u32>,

@@ -1,5 +1,6 @@
 //! How Flink writes times, durations, numbers and enums in JSON.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -113,6 +114,34 @@ where
     T: Deserialize<'de> + Default,
 {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// A name that is nearly always one of a few, which then costs no memory: lists have thousands of them.
+pub(crate) fn name_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'static, str>>, D::Error> {
+    struct Name;
+
+    impl Visitor<'_> for Name {
+        type Value = Option<Cow<'static, str>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a name")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            let known = ["STREAMING", "BATCH", "Default", "Adaptive", "AdaptiveBatch"]
+                .into_iter()
+                .find(|name| *name == text);
+            Ok(Some(known.map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)))
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+    }
+
+    deserializer.deserialize_any(Name)
 }
 
 /// A time that has not come yet is -1 or 0 in Flink's JSON, or `null`.

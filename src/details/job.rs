@@ -1,5 +1,6 @@
 //! One job, its vertices and their subtasks.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -52,8 +53,8 @@ pub struct JobDetails {
     /// The job's state.
     pub state: JobStatus,
     /// `STREAMING` or `BATCH`.
-    #[serde(rename = "job-type", default)]
-    pub job_type: Option<String>,
+    #[serde(rename = "job-type", default, deserialize_with = "wire::name_or_none")]
+    pub job_type: Option<Cow<'static, str>>,
     /// When it was accepted.
     #[serde(rename = "start-time")]
     pub start_time: i64,
@@ -85,8 +86,8 @@ pub struct JobDetails {
     #[serde(rename = "application-id", default)]
     pub application_id: Option<ApplicationId>,
     /// `Default`, `Adaptive` or `AdaptiveBatch`; Flink 2.x.
-    #[serde(rename = "schedulerType", default)]
-    pub scheduler_type: Option<String>,
+    #[serde(rename = "schedulerType", default, deserialize_with = "wire::name_or_none")]
+    pub scheduler_type: Option<Cow<'static, str>>,
     /// Operators of an adaptive batch job that have no vertex yet; Flink 2.x.
     #[serde(rename = "pending-operators", default)]
     pub pending_operators: Option<u32>,

@@ -4,6 +4,9 @@
 //! so the exceptions decide: [`TABLE`] is the one place where they are told apart. The status decides only where no
 //! exception does.
 
+#[cfg(test)]
+mod tests;
+
 use crate::error::{Error, ErrorKind};
 use crate::failure::FailureCause;
 use crate::job::ApplicationStatus;
@@ -185,11 +188,14 @@ fn says(message: &str, texts: &[&str]) -> bool {
 
 /// The kind that the exceptions of a chain give, and the exception that decided.
 fn look_up<'a>(trace: &Trace<'a>, place: Place) -> Option<(ErrorKind, Cause<'a>)> {
-    TABLE.iter().filter(|row| row.places.contains(&place)).find_map(|row| {
-        // An exception whose message is the text of the next one is met again as that one.
-        let cause = trace.causes().iter().find(|cause| row.sign.is_on(cause, trace))?;
-        Some((row.kind, *cause))
-    })
+    TABLE.iter().find_map(|row| Some((row.kind, row.decides(trace, place)?)))
+}
+
+impl Row {
+    fn decides<'a>(&self, trace: &Trace<'a>, place: Place) -> Option<Cause<'a>> {
+        let mut causes = trace.causes().iter().filter(|_| self.places.contains(&place));
+        causes.find(|cause| self.sign.is_on(cause, trace)).copied()
+    }
 }
 
 /// The error of an answer that has the server's `errors`.
@@ -314,136 +320,4 @@ pub(crate) fn hint(kind: ErrorKind, decisive: &Cause<'_>) -> Option<&'static str
         }
         _ => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::ids::JobId;
-
-    fn throwable(class: &str, stack_trace: &str) -> SerializedThrowable {
-        SerializedThrowable { class: class.into(), stack_trace: stack_trace.into() }
-    }
-
-    fn kind_of(about: About, status: u16, error: &str) -> ErrorKind {
-        server_errors(about, status, vec![error.to_owned()]).kind()
-    }
-
-    #[test]
-    fn a_stop_that_failed_after_its_savepoint_carries_the_path() {
-        let trace = "java.util.concurrent.CompletionException: org.apache.flink.runtime.scheduler.stopwithsavepoint.\
-            StopWithSavepointStoppingException: A savepoint has been created at: s3://sp/a, b/savepoint-1, but the \
-            corresponding job 0123 failed during stopping. The savepoint is consistent, but might have uncommitted \
-            transactions.\n\tat a.B.c(B.java:1)\nCaused by: org.apache.flink.runtime.scheduler.stopwithsavepoint.\
-            StopWithSavepointStoppingException: A savepoint has been created at: s3://sp/a, b/savepoint-1, but the \
-            corresponding job 0123 failed during stopping.\n\tat a.B.c(B.java:1)\n\
-            Caused by: java.io.IOException: sink is gone\n\tat a.B.c(B.java:1)\n";
-        let error = operation_failure(
-            AsyncOperation::Stop,
-            &throwable("java.util.concurrent.CompletionException", trace),
-        );
-        assert_eq!(error.kind(), StopFailedAfterSavepoint);
-        assert_eq!(error.savepoint_path(), Some("s3://sp/a, b/savepoint-1"));
-        assert_eq!(error.exception_class(), Some("java.io.IOException"));
-        assert_eq!(error.stack_trace(), Some(trace));
-    }
-
-    #[test]
-    fn texts_of_other_versions_are_known() {
-        let handler = "org.apache.flink.runtime.rest.handler.RestHandlerException: ";
-        for (status, text, kind) in [
-            (404, "Checkpointing has not been enabled.", CheckpointingDisabled),
-            (404, "Checkpointing is not enabled for this job (01).", CheckpointingDisabled),
-            (404, "Checkpointing was not enabled for job 01.", CheckpointingDisabled),
-            (
-                400,
-                "Job cancellation failed because the job has already reached another terminal state (FINISHED).",
-                JobAlreadyTerminal,
-            ),
-            (404, "Could not find checkpointing statistics for checkpoint 7.", NotFound),
-            (409, "Another update to the job [01] resource requirements is in progress.", JobNotReady),
-            (408, "Job cancellation timed out.", Timeout),
-            (400, "Anything else.", ErrorKind::InvalidRequest),
-            (500, "Anything else.", ErrorKind::Server),
-            (404, "Anything else.", JobNotFound),
-        ] {
-            assert_eq!(kind_of(About::Job, status, &format!("{handler}{text}\n\tat a.B(C)")), kind, "{text}");
-        }
-        let no_directory =
-            "java.lang.IllegalStateException: No savepoint directory configured. You can either …";
-        assert_eq!(kind_of(About::Job, 500, no_directory), SavepointDirectoryMissing);
-        let ask = "java.util.concurrent.TimeoutException: Invocation of [RemoteRpcInvocation(X.y())] at recipient [pekko] timed out.";
-        assert_eq!(kind_of(About::Job, 500, ask), Timeout);
-    }
-
-    #[test]
-    fn what_a_404_is_about_depends_on_what_was_asked_for() {
-        let text = "org.apache.flink.runtime.rest.NotFoundException: no such thing";
-        for (about, kind) in [
-            (About::Job, JobNotFound),
-            (About::Operation, OperationLost),
-            (About::Jar, JarNotFound),
-            (About::Part, NotFound),
-            (About::Cluster, NotFound),
-        ] {
-            assert_eq!(kind_of(about, 404, text), kind);
-            assert_eq!(kind_of(about, 404, "Not found: /v2/jobs"), Unsupported);
-        }
-    }
-
-    #[test]
-    fn what_a_program_throws_does_not_pass_for_the_servers_word() {
-        let program = "java.util.concurrent.CompletionException: org.apache.flink.client.program.ProgramInvocationException: \
-            The main method caused an error\n\tat a.B(C)\n\
-            Caused by: java.lang.UnsupportedOperationException: not yet\n\tat a.B(C)";
-        assert_eq!(kind_of(About::Jar, 400, program), ProgramFailed);
-        let snapshot = "org.apache.flink.runtime.checkpoint.CheckpointException: Task has failed.\n\tat a.B(C)\n\
-            Caused by: java.lang.UnsupportedOperationException: not yet\n\tat a.B(C)";
-        let failed = |operation| operation_failure(operation, &throwable("x.Y", snapshot)).kind();
-        assert_eq!(failed(AsyncOperation::Savepoint), ErrorKind::SavepointFailed);
-        assert_eq!(failed(AsyncOperation::Checkpoint), ErrorKind::CheckpointFailed);
-        assert_eq!(failed(AsyncOperation::Disposal), ErrorKind::Server);
-        let user = "com.acme.FlinkJobNotFoundException: mine\n\tat a.B(C)";
-        assert_eq!(kind_of(About::Cluster, 500, user), ErrorKind::Server);
-    }
-
-    #[test]
-    fn credentials_are_asked_for_before_anything_else_is_read() {
-        assert_eq!(kind_of(About::Job, 401, "Not found: /jobs"), ErrorKind::Authentication);
-    }
-
-    #[test]
-    fn a_cancelled_job_and_one_without_a_cause_are_errors_that_say_so() {
-        let mut result = JobResult {
-            job_id: JobId::from_bytes([1; 16]),
-            application_status: ApplicationStatus::Canceled,
-            net_runtime: Duration::ZERO,
-            accumulators: crate::accumulator::Accumulators::default(),
-            failure_cause: None,
-            job_name: Some("etl".into()),
-            application_id: None,
-            start_time: None,
-            end_time: None,
-        };
-        let error = job_failure(&result);
-        assert_eq!(
-            (error.kind(), error.to_string()),
-            (ErrorKind::JobCancelled, "the job \"etl\" was cancelled".into())
-        );
-        assert_eq!(error.job_id(), Some(result.job_id));
-        result.application_status = ApplicationStatus::Unknown;
-        assert_eq!(job_failure(&result).kind(), ErrorKind::JobFailed);
-        let trace = "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy\n\tat a.B(C)\n\
-            Caused by: java.util.concurrent.CompletionException: org.apache.flink.runtime.jobmanager.scheduler.\
-            NoResourceAvailableException: Could not acquire the minimum required resources.\n\tat a.B(C)";
-        result.failure_cause = Some(FailureCause::read("org.apache.flink.runtime.JobException", trace));
-        let error = job_failure(&result);
-        assert_eq!(error.kind(), NoResources);
-        assert!(
-            error.to_string().starts_with("Could not acquire the minimum required resources; "),
-            "{error}"
-        );
-    }
 }

@@ -237,7 +237,7 @@ pub(crate) struct JobSubmitResponse {
 
 /// `GET /jobs/overview`.
 ///
-/// Read straight into what is handed out: nothing but the names of the jobs is allocated on the way.
+/// Read straight into what is handed out: besides the list, nothing but the names of the jobs is allocated.
 #[derive(Debug, Deserialize)]
 pub(crate) struct JobsOverview {
     pub(crate) jobs: Vec<JobStatusMessage>,
