@@ -131,7 +131,7 @@ provision() { # VERSION
         [ -d "$home" ] || fetch "$version" "$home"
         rm -rf "$work"/*
         [ -d "$jars" ] || compile "$version" "$home" "$jars"
-    ) || exit 1
+    )
 }
 
 if [ $# -gt 1 ]; then
