@@ -343,6 +343,11 @@ impl Error {
         self.0.stack_trace.as_deref().or_else(|| self.0.server_errors.last().map(String::as_str))
     }
 
+    /// Method and address of the request that failed, without credentials.
+    pub fn request(&self) -> Option<&str> {
+        self.0.request.as_deref()
+    }
+
     /// How often the request was tried; 0 if it never came to a request.
     pub fn attempts(&self) -> u32 {
         self.0.attempts

@@ -36,6 +36,23 @@ impl JobResult {
     pub fn is_success(&self) -> bool {
         self.application_status == ApplicationStatus::Succeeded
     }
+
+    /// What the job computed, if it finished well.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JobFailed`](crate::ErrorKind::JobFailed), or what it failed of where that is known (as
+    /// [`ErrorKind::NoResources`](crate::ErrorKind::NoResources)), with the whole stack trace;
+    /// [`ErrorKind::JobCancelled`](crate::ErrorKind::JobCancelled).
+    pub fn into_execution_result(self) -> crate::Result<JobExecutionResult> {
+        if self.is_success() {
+            return Ok(JobExecutionResult::new(self.job_id, self.net_runtime, self.accumulators));
+        }
+        let error = crate::rest::classify::job_failure(&self);
+        Err(match self.failure_cause {
+            Some(_) => error.with_operation(format!("Job failed (JobID: {})", self.job_id)),
+            None => error,
+        })
+    }
 }
 
 /// What a job that finished well gave.

@@ -1,6 +1,8 @@
 //! A blocking client for Apache Flink clusters.
 
 mod accumulator;
+mod client;
+mod client_ext;
 mod config;
 mod details;
 mod error;
@@ -12,8 +14,8 @@ mod job;
 mod job_result;
 mod pending;
 mod plan;
-#[allow(dead_code)] // until the client calls it
 mod rest;
+mod retry;
 mod runtime;
 mod savepoint;
 mod sync;
@@ -21,6 +23,8 @@ mod trace;
 mod wire;
 
 pub use crate::accumulator::{Accumulator, AccumulatorValue, Accumulators};
+pub use crate::client::ClusterClient;
+pub use crate::client_ext::{ClusterClientExt, Heartbeat};
 pub use crate::config::{
     ConfigOption, ConfigValue, Configuration, IntoConfigValue, InvalidValue, MemorySize, options,
 };
@@ -32,7 +36,16 @@ pub use crate::job::{Acknowledge, ApplicationStatus, JobStatus, JobStatusMessage
 pub use crate::job_result::{JobExecutionResult, JobResult};
 pub use crate::pending::{AsCompleted, Pending, Promise};
 pub use crate::plan::ExecutionPlan;
+pub use crate::rest::client::RestClusterClient;
+pub use crate::rest::config::{RestClusterClientConfiguration, RestClusterClientConfigurationBuilder};
+pub use crate::rest::leader::{AddressList, FixedAddress, LeaderRetriever};
+pub use crate::rest::request::RetryEvent;
+pub use crate::retry::{ExponentialWaitStrategy, FixedWaitStrategy, WaitStrategy};
 pub use crate::runtime::{Runtime, RuntimeBuilder};
 pub use crate::savepoint::{
     CheckpointStatus, CheckpointType, ClaimMode, OperationStatus, SavepointFormatType, SavepointStatus,
 };
+
+/// Names a cluster that has no name of its own: one that is known by its address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StandaloneClusterId;

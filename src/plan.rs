@@ -177,6 +177,20 @@ impl ExecutionPlan {
         self.job_id
     }
 
+    /// The jar that was uploaded before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if this is another kind of plan.
+    pub(crate) fn uploaded_jar_id(&self) -> Result<&str> {
+        match &self.source {
+            PlanSource::UploadedJar(id) => Ok(id),
+            _ => {
+                Err(Error::new(ErrorKind::InvalidArgument, "the plan names no jar that was uploaded before")
+                    .with_hint("upload the jar with `upload_jar` and use `ExecutionPlan::uploaded_jar`"))
+            }
+        }
+    }
+
     /// # Errors
     /// [`ErrorKind::InvalidArgument`], naming the setting, for what cannot be: a parallelism of 0, or settings of a
     /// jar's program given for a serialised graph.

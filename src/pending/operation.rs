@@ -273,6 +273,25 @@ pub(crate) fn start<T: Send + 'static>(
     Pending::from_source(operation, runtime.clone())
 }
 
+/// Starts an operation that nobody waits for and nothing closes.
+pub(crate) fn detach<T: Send + 'static>(
+    core: &Arc<Core>,
+    operating: Arc<Operating>,
+    machine: impl Future<Output = Result<T>> + Send + 'static,
+) {
+    let state = State { step: Step::Queued(Box::pin(machine)), helper: None, stop: false };
+    let operation = Operation {
+        core: Arc::clone(core),
+        scope: None,
+        operating,
+        cell: Cell::new(),
+        state: Mutex::new(state),
+    };
+    // Nobody: so that a failure is logged as one that nobody sees.
+    let _ = operation.cell.let_go();
+    core.push_fresh(Arc::new(operation));
+}
+
 impl<T: Send + 'static> Operation<T> {
     /// Completes the result; the machine is gone.
     fn end(&self, result: Result<T>) -> Option<Runnable> {

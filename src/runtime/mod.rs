@@ -1,6 +1,7 @@
 //! The threads behind every handle: a request lane, a callback lane and a timer.
 
 pub(crate) mod lane;
+pub(crate) mod slots;
 pub(crate) mod timer;
 
 use std::cell::Cell;
@@ -14,6 +15,7 @@ use crate::pending::Pending;
 use crate::pending::node::{LetGo, Node, Place, Requests, Runnable, Sources, Subject, settle_here};
 use crate::pending::waiter::Waiter;
 use crate::runtime::lane::Lane;
+use crate::runtime::slots::Slots;
 use crate::runtime::timer::{Sleep, Timer};
 use crate::sync::{Mutex, lock};
 
@@ -76,6 +78,7 @@ pub(crate) struct Core {
     callbacks: Arc<Lane>,
     timer: Arc<Timer>,
     io_threads: usize,
+    uploads: Arc<Slots>,
 }
 
 static SHARED: OnceLock<Runtime> = OnceLock::new();
@@ -208,11 +211,17 @@ impl Core {
             callbacks: Arc::new(Lane::new(Place::Callbacks, "flink-client-cb", callback_threads)),
             timer: Arc::new(Timer::new()),
             io_threads,
+            uploads: Slots::new(io_threads.saturating_sub(1).max(1)),
         })
     }
 
     pub(crate) fn timer(&self) -> &Arc<Timer> {
         &self.timer
+    }
+
+    /// Uploads that may hold a request thread at once: one thread is left for everything else, if there are several.
+    pub(crate) fn uploads(&self) -> &Arc<Slots> {
+        &self.uploads
     }
 
     pub(crate) fn sleep(&self, delay: Duration) -> Sleep {

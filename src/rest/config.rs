@@ -1,0 +1,548 @@
+//! How a client reaches its cluster, how long it waits, and how often it tries.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ureq::http::{HeaderName, HeaderValue};
+
+use crate::config::{Configuration, options};
+use crate::error::{Error, ErrorKind, Result};
+use crate::rest::leader::{AddressList, FixedAddress, LeaderRetriever};
+use crate::rest::request::{RetryEvent, RetryHook};
+use crate::rest::tls::TlsSettings;
+use crate::rest::transport::Limits;
+use crate::retry::{ExponentialWaitStrategy, FixedWaitStrategy, WaitStrategy};
+use crate::runtime::Runtime;
+
+/// The environment variable with headers for every request: `name:value`, one a line.
+pub(crate) const HEADERS_VARIABLE: &str = "FLINK_REST_CLIENT_HEADERS";
+
+/// The first wait before a retry; the longest is `rest.retry.delay`.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+
+/// What a [`RestClusterClient`](crate::RestClusterClient) is made from.
+///
+/// Either from Flink's configuration ([`from_configuration`](Self::from_configuration)) or by hand
+/// ([`builder`](Self::builder)). Everything is checked here, before any request. `Debug` shows the values in force,
+/// and no secret.
+///
+/// # Examples
+/// ```
+/// use flink_client::{Configuration, RestClusterClientConfiguration, options};
+///
+/// let mut config = Configuration::new();
+/// config.set(&options::REST_ADDRESS, "flink.acme.com").set(&options::REST_PORT, 8081u16);
+/// let rest = RestClusterClientConfiguration::from_configuration(&config)?;
+/// assert_eq!(rest.web_interface_url(), "http://flink.acme.com:8081");
+///
+/// let rest = RestClusterClientConfiguration::builder()
+///     .address("https://gateway.acme.com/flink/prod")
+///     .bearer_token("eyJhbGciOi…")
+///     .build();
+/// # #[cfg(feature = "tls")]
+/// assert!(!format!("{:?}", rest?).contains("eyJhbGciOi"));
+/// # Ok::<(), flink_client::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct RestClusterClientConfiguration {
+    pub(crate) configuration: Configuration,
+    pub(crate) leader: Arc<dyn LeaderRetriever>,
+    /// Where the web interface is: the first address.
+    address: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) limits: Limits,
+    pub(crate) await_leader: Duration,
+    pub(crate) max_attempts: u32,
+    pub(crate) retry_strategy: Arc<dyn WaitStrategy>,
+    pub(crate) poll_strategy: Arc<dyn WaitStrategy>,
+    pub(crate) retry_hook: Option<RetryHook>,
+    pub(crate) runtime: Option<Runtime>,
+    pub(crate) tls: TlsSettings,
+    pub(crate) proxy: Option<ureq::Proxy>,
+}
+
+impl RestClusterClientConfiguration {
+    /// Reads Flink's own keys; see [`options`] for each one's meaning and default. Headers are also taken from the
+    /// environment variable `FLINK_REST_CLIENT_HEADERS` (`name:value`, one a line).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`], naming the key, if neither `rest.address` nor `jobmanager.rpc.address` is set, if
+    /// a value cannot be used, or if `high-availability.type` asks for a look-up that this library does not do.
+    pub fn from_configuration(configuration: &Configuration) -> Result<Self> {
+        Self::builder().configuration(configuration)?.build()
+    }
+
+    /// A configuration made by hand.
+    pub fn builder() -> RestClusterClientConfigurationBuilder {
+        RestClusterClientConfigurationBuilder::default()
+    }
+
+    /// The address that the web interface and the REST API have: the first, if there are several.
+    pub fn web_interface_url(&self) -> &str {
+        &self.address
+    }
+
+    /// The Flink configuration that this was read from; empty if it was made by hand.
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    /// The threads that the client is to use, if not the shared ones.
+    pub fn runtime(&self) -> Option<&Runtime> {
+        self.runtime.as_ref()
+    }
+}
+
+impl fmt::Debug for RestClusterClientConfiguration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestClusterClientConfiguration")
+            .field("leader", &self.leader)
+            .field("headers", &self.headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+            .field("limits", &self.limits)
+            .field("await_leader", &self.await_leader)
+            .field("max_attempts", &self.max_attempts)
+            .field("retry_strategy", &self.retry_strategy)
+            .field("poll_strategy", &self.poll_strategy)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`RestClusterClientConfiguration`]. What cannot be used is told by [`build`](Self::build).
+#[derive(Clone, Default)]
+#[must_use]
+pub struct RestClusterClientConfigurationBuilder {
+    configuration: Configuration,
+    addresses: Vec<String>,
+    leader: Option<Arc<dyn LeaderRetriever>>,
+    high_availability: Option<String>,
+    headers: Vec<(String, String)>,
+    connection_timeout: Option<Duration>,
+    idleness_timeout: Option<Duration>,
+    answer_timeout: Option<Duration>,
+    await_leader_timeout: Option<Duration>,
+    max_content_length: Option<u64>,
+    max_attempts: Option<u32>,
+    retry_delay: Option<Duration>,
+    retry_strategy: Option<Arc<dyn WaitStrategy>>,
+    poll_strategy: Option<Arc<dyn WaitStrategy>>,
+    retry_hook: Option<RetryHook>,
+    runtime: Option<Runtime>,
+    tls: TlsSettings,
+    proxy: Option<String>,
+}
+
+impl RestClusterClientConfigurationBuilder {
+    /// Takes over what Flink's configuration sets; what is set afterwards wins.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`], naming the key, for a value that cannot be read.
+    pub fn configuration(mut self, configuration: &Configuration) -> Result<Self> {
+        self.connection_timeout = Some(configuration.get(&options::REST_CONNECTION_TIMEOUT)?);
+        self.idleness_timeout = Some(configuration.get(&options::REST_IDLENESS_TIMEOUT)?);
+        self.answer_timeout = Some(configuration.get(&options::CLIENT_TIMEOUT)?);
+        self.await_leader_timeout = Some(configuration.get(&options::REST_AWAIT_LEADER_TIMEOUT)?);
+        self.max_content_length = Some(configuration.get(&options::REST_CLIENT_MAX_CONTENT_LENGTH)?.into());
+        self.max_attempts = Some(configuration.get(&options::REST_RETRY_MAX_ATTEMPTS)?);
+        self.retry_delay = Some(configuration.get(&options::REST_RETRY_DELAY)?);
+        let ha = configuration.get(&options::HIGH_AVAILABILITY_TYPE)?;
+        self.high_availability = (!ha.is_empty() && !ha.eq_ignore_ascii_case("none")).then_some(ha);
+        self.tls = TlsSettings::from_configuration(configuration)?;
+        if let Some(address) = configured_address(configuration, self.tls.is_enabled())? {
+            self.addresses = vec![address];
+        }
+        self.configuration = configuration.clone();
+        if let Ok(headers) = std::env::var(HEADERS_VARIABLE) {
+            self.headers.extend(headers_of(&headers)?);
+        }
+        Ok(self)
+    }
+
+    /// The cluster's address: `host:port`, `http(s)://host:port` or `http(s)://host:port/prefix`.
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.addresses = vec![address.into()];
+        self
+    }
+
+    /// Several addresses of one cluster, as its JobManagers have under high availability. One is used until it fails,
+    /// then the next.
+    pub fn addresses(mut self, addresses: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.addresses = addresses.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Finds the address in a way of its own.
+    pub fn leader_retriever(mut self, leader: Arc<dyn LeaderRetriever>) -> Self {
+        self.leader = Some(leader);
+        self
+    }
+
+    /// Adds a header to every request. Its value is treated as a secret.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sends `authorization: Basic …` with every request.
+    pub fn basic_auth(self, user: &str, password: &str) -> Self {
+        let credentials = STANDARD.encode(format!("{user}:{password}"));
+        self.header("authorization", format!("Basic {credentials}"))
+    }
+
+    /// Sends `authorization: Bearer …` with every request.
+    pub fn bearer_token(self, token: &str) -> Self {
+        self.header("authorization", format!("Bearer {token}"))
+    }
+
+    /// How long resolving and connecting may take. Defaults to 15 s, Flink's `rest.connection-timeout`.
+    pub fn connection_timeout(mut self, limit: Duration) -> Self {
+        self.connection_timeout = Some(limit);
+        self
+    }
+
+    /// How long a connection may be silent while something is under way. Defaults to 5 min, Flink's
+    /// `rest.idleness-timeout`.
+    pub fn idleness_timeout(mut self, limit: Duration) -> Self {
+        self.idleness_timeout = Some(limit);
+        self
+    }
+
+    /// How long one attempt of a request may wait for its answer to begin; uploads and runs of a program's main
+    /// method, which take as long as they take, are limited by [`idleness_timeout`](Self::idleness_timeout) only. Not
+    /// a limit of operations: a savepoint may take hours. Defaults to 60 s, Flink's `client.timeout`.
+    pub fn answer_timeout(mut self, limit: Duration) -> Self {
+        self.answer_timeout = Some(limit);
+        self
+    }
+
+    /// How long a request keeps trying while the cluster has no leader. Defaults to 30 s, Flink's
+    /// `rest.await-leader-timeout`.
+    pub fn await_leader_timeout(mut self, limit: Duration) -> Self {
+        self.await_leader_timeout = Some(limit);
+        self
+    }
+
+    /// The largest answer that is read, in bytes. Defaults to 100 MiB, Flink's `rest.client.max-content-length`.
+    pub fn max_content_length(mut self, bytes: u64) -> Self {
+        self.max_content_length = Some(bytes);
+        self
+    }
+
+    /// How often a request that failed for a passing reason is tried again. Defaults to 20, Flink's
+    /// `rest.retry.max-attempts`.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = Some(attempts);
+        self
+    }
+
+    /// The longest wait between two attempts; the first waits are shorter, from 100 ms on and doubling. Defaults to
+    /// 3 s, Flink's `rest.retry.delay`.
+    pub fn retry_delay(mut self, delay: Duration) -> Self {
+        self.retry_delay = Some(delay);
+        self
+    }
+
+    /// Waits between attempts in a way of its own, instead of [`retry_delay`](Self::retry_delay).
+    pub fn retry_strategy(mut self, strategy: impl WaitStrategy + 'static) -> Self {
+        self.retry_strategy = Some(Arc::new(strategy));
+        self
+    }
+
+    /// Waits between two looks at an operation that goes on in the cluster (a savepoint, a job's end) in a way of its
+    /// own. Defaults to a wait of 10 ms that grows by 8 %, up to 10 s: an end is noticed within 50 ms or a tenth of
+    /// the time that the operation took.
+    pub fn poll_strategy(mut self, strategy: impl WaitStrategy + 'static) -> Self {
+        self.poll_strategy = Some(Arc::new(strategy));
+        self
+    }
+
+    /// Hears of every failed attempt that will be followed by another. Called on a request thread, so it should return
+    /// quickly and must not wait for a handle.
+    pub fn on_retry(mut self, hook: impl Fn(&RetryEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.retry_hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// Threads of its own instead of the shared ones.
+    pub fn runtime(mut self, runtime: Runtime) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// A proxy for all requests, as `http://host:port`. None by default, whatever the environment says.
+    pub fn proxy(mut self, proxy: impl Into<String>) -> Self {
+        self.proxy = Some(proxy.into());
+        self
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Configuration`] or [`ErrorKind::InvalidArgument`], naming the key or setting that is missing or
+    /// cannot be used.
+    pub fn build(self) -> Result<RestClusterClientConfiguration> {
+        let leader_given = self.leader.is_some() || self.addresses.len() > 1;
+        if let (Some(ha), false) = (&self.high_availability, leader_given) {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                format!(
+                    "high-availability.type is {ha:?}, and this library does not look the leader up there"
+                ),
+            )
+            .with_hint(
+                "give the REST addresses of the JobManagers with `addresses`, of which any will do, or a \
+                 `leader_retriever`",
+            ));
+        }
+        let (leader, address) = self.leader()?;
+        if address.starts_with("https:") && cfg!(not(feature = "tls")) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("{address} needs TLS, which this build lacks"),
+            )
+            .with_hint("build flink-client with its feature `tls`"));
+        }
+        let limits = Limits {
+            connect: positive("rest.connection-timeout", self.connection_timeout, 15)?,
+            idle: positive("rest.idleness-timeout", self.idleness_timeout, 300)?,
+            answer: positive("client.timeout", self.answer_timeout, 60)?,
+            content: self.max_content_length.unwrap_or(100 * 1024 * 1024),
+        };
+        if limits.content == 0 {
+            return Err(Error::new(ErrorKind::Configuration, "rest.client.max-content-length is 0"));
+        }
+        let retry_strategy = match self.retry_strategy {
+            Some(strategy) => strategy,
+            None => default_retry(self.retry_delay.unwrap_or(Duration::from_secs(3)))?,
+        };
+        let poll_strategy = match self.poll_strategy {
+            Some(strategy) => strategy,
+            None => default_poll()?,
+        };
+        let proxy = match &self.proxy {
+            Some(proxy) => Some(ureq::Proxy::new(proxy).map_err(|_| {
+                Error::new(ErrorKind::Configuration, "the proxy's address cannot be used")
+                    .with_hint("write http://host:port")
+            })?),
+            None => None,
+        };
+        self.tls.check()?;
+        Ok(RestClusterClientConfiguration {
+            headers: self.headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_>>()?,
+            configuration: self.configuration,
+            leader,
+            address,
+            limits,
+            await_leader: self.await_leader_timeout.unwrap_or(Duration::from_secs(30)),
+            max_attempts: self.max_attempts.unwrap_or(20),
+            retry_strategy,
+            poll_strategy,
+            retry_hook: self.retry_hook,
+            runtime: self.runtime,
+            tls: self.tls,
+            proxy,
+        })
+    }
+
+    fn leader(&self) -> Result<(Arc<dyn LeaderRetriever>, String)> {
+        let first = match &self.addresses[..] {
+            [] => None,
+            [address] => {
+                let fixed = FixedAddress::new(address)?;
+                let address = fixed.as_str().to_owned();
+                Some((Arc::new(fixed) as Arc<dyn LeaderRetriever>, address))
+            }
+            several => {
+                let list = AddressList::new(several)?;
+                let address = list.addresses()[0].clone();
+                Some((Arc::new(list) as Arc<dyn LeaderRetriever>, address))
+            }
+        };
+        match (&self.leader, first) {
+            (Some(leader), Some((_, address))) => Ok((Arc::clone(leader), address)),
+            (Some(leader), None) => Ok((Arc::clone(leader), String::new())),
+            (None, Some(first)) => Ok(first),
+            (None, None) => Err(Error::new(
+                ErrorKind::Configuration,
+                "no address: neither rest.address nor jobmanager.rpc.address is set",
+            )
+            .with_hint(
+                "set rest.address (and rest.port, by default 8081) to where the cluster's web interface is",
+            )),
+        }
+    }
+}
+
+impl fmt::Debug for RestClusterClientConfigurationBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestClusterClientConfigurationBuilder")
+            .field("addresses", &self.addresses)
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+fn configured_address(configuration: &Configuration, tls: bool) -> Result<Option<String>> {
+    let Some(host) = configuration.get_optional(&options::REST_ADDRESS)? else {
+        return Ok(None);
+    };
+    let port = configuration.get(&options::REST_PORT)?;
+    if port == 0 {
+        return Err(Error::new(ErrorKind::Configuration, "rest.port is 0, which only a server can use"));
+    }
+    let scheme = if tls { "https" } else { "http" };
+    let bracketed = host.contains(':') && !host.starts_with('[');
+    let host = if bracketed { format!("[{host}]") } else { host };
+    let mut address = format!("{scheme}://{host}:{port}");
+    for prefix in [configuration.get(&options::REST_PATH)?, configuration.get(&options::REST_URL_PREFIX)?] {
+        let prefix = prefix.trim_matches('/');
+        if !prefix.is_empty() {
+            address.push('/');
+            address.push_str(prefix);
+        }
+    }
+    let refuse = |error: Error| {
+        Error::new(ErrorKind::Configuration, format!("rest.address is {host:?}: {}", error.message()))
+    };
+    FixedAddress::new(&address).map_err(refuse)?;
+    Ok(Some(address))
+}
+
+/// Headers of the environment variable. From a shell the line break between two often comes as `\n`, two characters.
+fn headers_of(text: &str) -> Result<Vec<(String, String)>> {
+    let text = text.replace("\\n", "\n");
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines
+        .map(|line| match line.split_once(':') {
+            Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
+            None => Err(Error::new(
+                ErrorKind::Configuration,
+                format!("the environment variable {HEADERS_VARIABLE} has a line without a colon"),
+            )
+            .with_hint("write name:value, one a line")),
+        })
+        .collect()
+}
+
+/// A header, or an error that names it and never shows its value.
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
+    let refuse = |what: &str| {
+        Error::new(ErrorKind::Configuration, format!("the header {name:?} cannot be sent: {what}"))
+    };
+    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refuse("its name is none"))?;
+    let reserved = ["host", "content-length", "transfer-encoding", "connection", "content-type", "expect"];
+    if reserved.contains(&parsed.as_str()) {
+        return Err(refuse("the client sets it itself"));
+    }
+    let mut value =
+        HeaderValue::from_str(value).map_err(|_| refuse("its value has characters that no header has"))?;
+    value.set_sensitive(true);
+    Ok((parsed, value))
+}
+
+fn positive(key: &str, limit: Option<Duration>, default_seconds: u64) -> Result<Duration> {
+    match limit {
+        Some(Duration::ZERO) => Err(Error::new(
+            ErrorKind::Configuration,
+            format!("{key} is 0, so nothing could ever be done in time"),
+        )),
+        Some(limit) => Ok(limit),
+        None => Ok(Duration::from_secs(default_seconds)),
+    }
+}
+
+fn default_retry(longest: Duration) -> Result<Arc<dyn WaitStrategy>> {
+    if longest.is_zero() {
+        return Ok(Arc::new(FixedWaitStrategy(longest)));
+    }
+    Ok(Arc::new(ExponentialWaitStrategy::new(FIRST_RETRY.min(longest), longest, 2.0)?.with_jitter(0.1)?))
+}
+
+/// A look after 10 ms, and each wait 8 % longer than the one before: so at any time the next look is no further away
+/// than 8 % of what has passed, plus 10 ms.
+fn default_poll() -> Result<Arc<dyn WaitStrategy>> {
+    Ok(Arc::new(ExponentialWaitStrategy::new(Duration::from_millis(10), Duration::from_secs(10), 1.08)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(entries: &[(&str, &str)]) -> Result<RestClusterClientConfiguration> {
+        RestClusterClientConfiguration::from_configuration(&entries.iter().copied().collect())
+    }
+
+    #[test]
+    fn the_address_is_made_of_host_port_and_prefixes() {
+        for (entries, url) in [
+            (&[("rest.address", "h")][..], "http://h:8081"),
+            (&[("jobmanager.rpc.address", "jm"), ("rest.port", "80")], "http://jm:80"),
+            (&[("rest.address", "::1")], "http://[::1]:8081"),
+            (&[("rest.address", "h"), ("rest.path", "/a/"), ("rest.url-prefix", "/b/")], "http://h:8081/a/b"),
+        ] {
+            assert_eq!(from(entries).unwrap().web_interface_url(), url);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_by_the_name_of_its_key() {
+        for (entries, says) in [
+            (&[][..], "neither rest.address nor jobmanager.rpc.address"),
+            (&[("rest.address", "h"), ("rest.port", "0")], "rest.port is 0"),
+            (&[("rest.address", "h"), ("rest.port", "80a1")], "rest.port"),
+            (&[("rest.address", "h x")], "rest.address"),
+            (&[("rest.address", "h"), ("rest.connection-timeout", "-1 s")], "rest.connection-timeout"),
+            (&[("rest.address", "h"), ("rest.idleness-timeout", "0")], "rest.idleness-timeout is 0"),
+            (&[("rest.address", "h"), ("rest.retry.max-attempts", "many")], "rest.retry.max-attempts"),
+            (&[("rest.address", "h"), ("high-availability.type", "zookeeper")], "high-availability.type"),
+        ] {
+            let error = from(entries).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn several_addresses_make_high_availability_harmless() {
+        let configuration: Configuration =
+            [("rest.address", "h"), ("high-availability.type", "zookeeper")].into_iter().collect();
+        let rest = RestClusterClientConfiguration::builder()
+            .configuration(&configuration)
+            .unwrap()
+            .addresses(["a:1", "b:2"])
+            .build()
+            .unwrap();
+        assert_eq!(rest.web_interface_url(), "http://a:1");
+    }
+
+    #[test]
+    fn headers_are_checked_and_never_shown() {
+        let build = |name: &str, value: &str| {
+            RestClusterClientConfiguration::builder().address("h:1").header(name, value).build()
+        };
+        let shown = format!("{:?}", build("x-token", "hunter2").unwrap());
+        assert!(shown.contains("x-token") && !shown.contains("hunter2"), "{shown}");
+        for (name, value) in [("x y", "hunter2"), ("x", "hunter2\r\nhost: evil"), ("Host", "hunter2")] {
+            let error = build(name, value).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+        assert_eq!(
+            headers_of("Cookie:a=12:345\\nX: y\n\n").unwrap(),
+            [("Cookie".to_owned(), "a=12:345".to_owned()), ("X".to_owned(), "y".to_owned())]
+        );
+        assert!(headers_of("no colon").is_err());
+    }
+
+    #[test]
+    fn polls_are_never_further_apart_than_a_tenth_of_the_time_or_fifty_milliseconds() {
+        let strategy = default_poll().unwrap();
+        let mut passed = Duration::ZERO;
+        for attempt in 1..200 {
+            let wait = strategy.wait_time(attempt);
+            assert!(wait <= (passed / 10).max(Duration::from_millis(50)), "{wait:?} after {passed:?}");
+            passed += wait;
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! What the REST API tells beyond the operations of every client, and what it can change.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde::de::DeserializeOwned;
+
+use crate::details::{
+    ApplicationDetails, ApplicationOverview, CheckpointConfig, CheckpointStatistics, CheckpointingStatistics,
+    ClusterOverview, DashboardConfiguration, ExceptionHistory, JarInfo, JobConfigInfo, JobPlan,
+    JobResourceRequirements, JobVertexDetails, Metric, TaskManagerInfo,
+};
+use crate::error::{Error, ErrorKind};
+use crate::ids::{ApplicationId, JobId, JobVertexId};
+use crate::job::Acknowledge;
+use crate::pending::Pending;
+use crate::pending::operation::Operating;
+use crate::plan::ExecutionPlan;
+use crate::rest::client::{RestClusterClient, about_job};
+use crate::rest::endpoint::{self, Endpoint};
+use crate::rest::messages::{
+    ApplicationExceptions, ApplicationsOverview, ConfigurationEntry, EmptyResponse, JarList, JobExceptions,
+    JobPlanResponse, TaskManagersInfo,
+};
+use crate::rest::request::Call;
+use crate::rest::submit::{file_name, program};
+
+impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
+    /// Numbers of the whole cluster: TaskManagers, slots, jobs. `GET /overview`.
+    pub fn overview(&self) -> Pending<ClusterOverview> {
+        self.read(
+            Operating::new("asking for the cluster's overview").reading(),
+            Call::new(&endpoint::OVERVIEW, &[], "an overview of the cluster"),
+        )
+    }
+
+    /// The server's version and what its web interface offers. `GET /config`.
+    pub fn dashboard_configuration(&self) -> Pending<DashboardConfiguration> {
+        self.read(
+            Operating::new("asking for the server's version").reading(),
+            Call::new(&endpoint::DASHBOARD_CONFIG, &[], "the configuration of the web interface"),
+        )
+    }
+
+    /// The configuration that the JobManager runs with; Flink masks secrets in it. `GET /jobmanager/config`.
+    pub fn cluster_configuration(&self) -> Pending<BTreeMap<String, String>> {
+        self.read_as(
+            Operating::new("asking for the cluster's configuration").reading(),
+            Call::new(&endpoint::CLUSTER_CONFIG, &[], "the configuration of the cluster"),
+            |entries: Vec<ConfigurationEntry>| {
+                entries.into_iter().map(|entry| (entry.key, entry.value)).collect()
+            },
+        )
+    }
+
+    /// The TaskManagers that are registered. `GET /taskmanagers`.
+    pub fn list_task_managers(&self) -> Pending<Vec<TaskManagerInfo>> {
+        self.read_as(
+            Operating::new("listing TaskManagers").reading(),
+            Call::new(&endpoint::TASK_MANAGERS, &[], "a list of TaskManagers"),
+            |list: TaskManagersInfo| list.task_managers,
+        )
+    }
+
+    /// One TaskManager, with its metrics and slots. `GET /taskmanagers/:taskmanagerid`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`].
+    pub fn task_manager(&self, id: &str) -> Pending<TaskManagerInfo> {
+        self.read(
+            Operating::new(format!("asking for the TaskManager {id}")).reading(),
+            Call::new(&endpoint::TASK_MANAGER, &[&id], "a TaskManager"),
+        )
+    }
+
+    /// The jars that were uploaded. `GET /jars`.
+    pub fn list_jars(&self) -> Pending<Vec<JarInfo>> {
+        self.read_as(
+            Operating::new("listing jars").reading(),
+            Call::new(&endpoint::JARS, &[], "a list of jars"),
+            |list: JarList| list.files,
+        )
+    }
+
+    /// Uploads a jar, streamed from disk, and completes with its id, for [`ExecutionPlan::uploaded_jar`].
+    /// `POST /jars/upload`.
+    ///
+    /// The jar stays until it is deleted or the JobManager ends. The file's name must end in `.jar`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LocalFile`] if it cannot be read; [`ErrorKind::OutcomeUnknown`] if the answer was lost and it
+    /// cannot be told which of several new jars of this name it is.
+    pub fn upload_jar(&self, path: impl AsRef<Path>) -> Pending<String> {
+        let path = path.as_ref().to_owned();
+        let name = file_name(&path);
+        self.start(Operating::new(format!("uploading {name}")), |api, operating| async move {
+            api.upload(&operating, &path, &name, false, None).await
+        })
+    }
+
+    /// Deletes an uploaded jar. `DELETE /jars/:jarid`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JarNotFound`].
+    pub fn delete_jar(&self, jar_id: &str) -> Pending<Acknowledge> {
+        let jar_id = jar_id.to_owned();
+        self.start(Operating::new(format!("deleting the jar {jar_id}")), |api, operating| async move {
+            api.delete_jar(&operating, &jar_id).await.map(|()| Acknowledge)
+        })
+    }
+
+    /// The graph that an uploaded jar's program would run, without running it. `POST /jars/:jarid/plan`.
+    ///
+    /// The program's main method runs on the server up to its first execution.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] unless `plan` is [`ExecutionPlan::uploaded_jar`];
+    /// [`ErrorKind::JarNotFound`], [`ErrorKind::ProgramFailed`].
+    pub fn jar_plan(&self, plan: &ExecutionPlan) -> Pending<JobPlan> {
+        let jar_id = match plan.uploaded_jar_id() {
+            Ok(jar_id) => jar_id,
+            Err(error) => return Pending::failed(error),
+        };
+        let call = Call::new(&endpoint::JAR_PLAN, &[&jar_id], "the plan of a job").patient();
+        self.read_as(
+            Operating::new(format!("asking for the plan of the jar {jar_id}")),
+            call.json(&program(plan, plan.job_id)),
+            |answer: JobPlanResponse| answer.plan,
+        )
+    }
+
+    /// How the job was configured. `GET /jobs/:jobid/config`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JobNotFound`].
+    pub fn job_config(&self, job_id: JobId) -> Pending<JobConfigInfo> {
+        self.read_job(
+            "asking for the configuration of job",
+            job_id,
+            &endpoint::JOB_CONFIG,
+            "the configuration of a job",
+        )
+    }
+
+    /// The job's graph. `GET /jobs/:jobid/plan`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JobNotFound`].
+    pub fn job_plan(&self, job_id: JobId) -> Pending<JobPlan> {
+        self.read_as(
+            about_job("asking for the plan of job", job_id).reading(),
+            Call::new(&endpoint::JOB_PLAN, &[&job_id], "the plan of a job"),
+            |answer: JobPlanResponse| answer.plan,
+        )
+    }
+
+    /// What went wrong in the job so far, the latest first. `GET /jobs/:jobid/exceptions`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JobNotFound`].
+    pub fn job_exceptions(&self, job_id: JobId) -> Pending<ExceptionHistory> {
+        self.read_as(
+            about_job("asking for the exceptions of job", job_id).reading(),
+            Call::new(&endpoint::EXCEPTIONS, &[&job_id], "the exceptions of a job"),
+            |answer: JobExceptions| answer.history,
+        )
+    }
+
+    /// The job's checkpoints: counts, sizes, the latest ones. `GET /jobs/:jobid/checkpoints`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JobNotFound`]; [`ErrorKind::JobNotReady`] while the job initialises.
+    pub fn checkpoints(&self, job_id: JobId) -> Pending<CheckpointingStatistics> {
+        self.read_job(
+            "asking for the checkpoints of job",
+            job_id,
+            &endpoint::CHECKPOINTS,
+            "checkpoint statistics",
+        )
+    }
+
+    /// How the job takes checkpoints. `GET /jobs/:jobid/checkpoints/config`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JobNotFound`].
+    pub fn checkpoint_config(&self, job_id: JobId) -> Pending<CheckpointConfig> {
+        self.read_job(
+            "asking for the checkpoint configuration of job",
+            job_id,
+            &endpoint::CHECKPOINT_CONFIG,
+            "a checkpoint configuration",
+        )
+    }
+
+    /// One checkpoint, with each vertex's part. `GET /jobs/:jobid/checkpoints/details/:checkpointid`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if the job's history has no such checkpoint (any more).
+    pub fn checkpoint_details(&self, job_id: JobId, checkpoint: u64) -> Pending<CheckpointStatistics> {
+        self.read(
+            about_job(&format!("asking for checkpoint {checkpoint} of job"), job_id).reading(),
+            Call::new(&endpoint::CHECKPOINT_DETAILS, &[&job_id, &checkpoint], "the details of a checkpoint"),
+        )
+    }
+
+    /// The savepoints in the job's history that were triggered since, the oldest first.
+    ///
+    /// For taking up a savepoint whose trigger id the cluster has forgotten. `since` is compared with the server's
+    /// clock; allow for a difference. `GET /jobs/:jobid/checkpoints`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JobNotFound`]; [`ErrorKind::JobNotReady`] while the job initialises.
+    pub fn completed_savepoints(
+        &self,
+        job_id: JobId,
+        since: SystemTime,
+    ) -> Pending<Vec<CheckpointStatistics>> {
+        let operating = about_job("asking for the savepoints of job", job_id).reading();
+        self.start(operating, move |api, operating| async move {
+            api.completed_savepoints(&operating, job_id, since).await
+        })
+    }
+
+    /// One vertex of the job's graph, with its subtasks. `GET /jobs/:jobid/vertices/:vertexid`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JobNotFound`], [`ErrorKind::NotFound`].
+    pub fn vertex(&self, job_id: JobId, vertex: JobVertexId) -> Pending<JobVertexDetails> {
+        self.read(
+            about_job(&format!("asking for vertex {vertex} of job"), job_id).reading(),
+            Call::new(&endpoint::VERTEX, &[&job_id, &vertex], "the details of a vertex"),
+        )
+    }
+
+    /// The JobManager's metrics of these names, or only the names of all if none is given.
+    /// `GET /jobmanager/metrics`.
+    pub fn job_manager_metrics(&self, names: &[&str]) -> Pending<Vec<Metric>> {
+        self.metrics(
+            Operating::new("asking for metrics of the JobManager"),
+            &endpoint::CLUSTER_METRICS,
+            &[],
+            names,
+        )
+    }
+
+    /// The job's metrics of these names, or only the names of all if none is given. `GET /jobs/:jobid/metrics`.
+    pub fn job_metrics(&self, job_id: JobId, names: &[&str]) -> Pending<Vec<Metric>> {
+        let operating = about_job("asking for metrics of job", job_id);
+        self.metrics(operating, &endpoint::JOB_METRICS, &[&job_id], names)
+    }
+
+    /// The vertex's metrics of these names (each begins with the subtask's index and a dot), or only the names of all
+    /// if none is given. `GET /jobs/:jobid/vertices/:vertexid/metrics`.
+    pub fn vertex_metrics(&self, job_id: JobId, vertex: JobVertexId, names: &[&str]) -> Pending<Vec<Metric>> {
+        let operating = about_job(&format!("asking for metrics of vertex {vertex} of job"), job_id);
+        self.metrics(operating, &endpoint::VERTEX_METRICS, &[&job_id, &vertex], names)
+    }
+
+    /// The TaskManager's metrics of these names, or only the names of all if none is given.
+    /// `GET /taskmanagers/:taskmanagerid/metrics`.
+    pub fn task_manager_metrics(&self, id: &str, names: &[&str]) -> Pending<Vec<Metric>> {
+        let operating = Operating::new(format!("asking for metrics of the TaskManager {id}"));
+        self.metrics(operating, &endpoint::TASK_MANAGER_METRICS, &[&id], names)
+    }
+
+    fn metrics(
+        &self,
+        operating: Operating,
+        endpoint: &'static Endpoint,
+        of: &[&dyn std::fmt::Display],
+        names: &[&str],
+    ) -> Pending<Vec<Metric>> {
+        let names = names.join(",");
+        let mut arguments = of.to_vec();
+        arguments.push(&names);
+        self.read(operating.reading(), Call::new(endpoint, &arguments, "a list of metrics"))
+    }
+
+    /// Between which bounds each vertex's parallelism may be scaled. `GET /jobs/:jobid/resource-requirements`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] unless the job runs under the adaptive scheduler.
+    pub fn resource_requirements(&self, job_id: JobId) -> Pending<JobResourceRequirements> {
+        self.read_job(
+            "asking for the resource requirements of job",
+            job_id,
+            &endpoint::REQUIREMENTS,
+            "resource requirements",
+        )
+    }
+
+    /// Rescales a running job: sets the bounds of every vertex. `PUT /jobs/:jobid/resource-requirements`.
+    ///
+    /// Completes when the cluster has taken the bounds; the job follows as resources allow.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] if a vertex is missing or a bound cannot be; [`ErrorKind::Unsupported`] unless the
+    /// job runs under the adaptive scheduler.
+    pub fn update_resource_requirements(
+        &self,
+        job_id: JobId,
+        requirements: &JobResourceRequirements,
+    ) -> Pending<Acknowledge> {
+        self.read_as(
+            about_job("rescaling job", job_id),
+            Call::new(&endpoint::SET_REQUIREMENTS, &[&job_id], "an empty answer").json(requirements),
+            |_: EmptyResponse| Acknowledge,
+        )
+    }
+
+    /// The applications of a Flink 2.x cluster. `GET /applications/overview`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] before Flink 2.x.
+    pub fn list_applications(&self) -> Pending<Vec<ApplicationOverview>> {
+        self.read_as(
+            Operating::new("listing applications").reading(),
+            Call::new(&endpoint::APPLICATIONS, &[], "a list of applications"),
+            |list: ApplicationsOverview| list.applications,
+        )
+    }
+
+    /// One application of a Flink 2.x cluster, with its jobs. `GET /applications/:applicationid`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Unsupported`] before Flink 2.x.
+    pub fn application(&self, id: ApplicationId) -> Pending<ApplicationDetails> {
+        self.read(
+            Operating::new(format!("asking for application {id}")).reading(),
+            Call::new(&endpoint::APPLICATION, &[&id], "the details of an application"),
+        )
+    }
+
+    /// What went wrong in an application of a Flink 2.x cluster. `GET /applications/:applicationid/exceptions`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Unsupported`] before Flink 2.x.
+    pub fn application_exceptions(&self, id: ApplicationId) -> Pending<ExceptionHistory> {
+        self.read_as(
+            Operating::new(format!("asking for the exceptions of application {id}")).reading(),
+            Call::new(&endpoint::APPLICATION_EXCEPTIONS, &[&id], "the exceptions of an application"),
+            |answer: ApplicationExceptions| answer.history,
+        )
+    }
+
+    /// Cancels an application of a Flink 2.x cluster and its jobs. `POST /applications/:applicationid/cancel`.
+    ///
+    /// Flink 2.3 has a flaw: cancelling an application whose job could not be initialised ends the JobManager.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], also for one that has ended; [`ErrorKind::Unsupported`] before Flink 2.x.
+    pub fn cancel_application(&self, id: ApplicationId) -> Pending<Acknowledge> {
+        self.read_as(
+            Operating::new(format!("cancelling application {id}")),
+            Call::new(&endpoint::CANCEL_APPLICATION, &[&id], "an empty answer"),
+            |_: EmptyResponse| Acknowledge,
+        )
+    }
+
+    /// Any resource of the REST API, for what this library does not model: sends `GET` with this path and reads JSON.
+    ///
+    /// `path` begins with a slash and may have a query; what is in it is sent as it is, so escape what needs it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if the path has white space, control characters or no slash at its beginning.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use flink_client::{RestClusterClient, StandaloneClusterId};
+    /// let client = RestClusterClient::connect("localhost:8081", StandaloneClusterId)?;
+    /// let dump: serde_json::Value = client.get_json("/jobmanager/thread-dump").wait()?;
+    /// # Ok::<(), flink_client::Error>(())
+    /// ```
+    pub fn get_json<T: DeserializeOwned + Send + 'static>(&self, path: &str) -> Pending<T> {
+        let odd =
+            |c: char| c.is_whitespace() || c.is_control() || !c.is_ascii() || "#\"<>\\^`{|}".contains(c);
+        if !path.starts_with('/') || path.contains(odd) {
+            let message =
+                format!("{path:?} is no path: it begins with a slash and has its odd characters escaped");
+            return Pending::failed(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        self.read(
+            Operating::new(format!("reading {path}")).reading(),
+            Call::at(&endpoint::ANY, path.to_owned()),
+        )
+    }
+}

@@ -1,0 +1,370 @@
+//! A request with its retries: where to, how often, how long between, and when not.
+//!
+//! Three questions decide about another attempt: is the failure one that passes (the network, leader election, an
+//! overloaded server)? May the request have arrived? May it then be sent again? A request that may not
+//! ([`Replay::AskFirst`]) comes back to the operation that knows how to look what the first attempt did; the count of
+//! attempts goes on over both ([`Tries`]).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorFamily, ErrorKind, Result};
+use crate::pending::operation::{Operating, Phase, Scope};
+use crate::rest::answer::Answer;
+use crate::rest::endpoint::{Endpoint, Replay};
+use crate::rest::leader::LeaderRetriever;
+use crate::rest::multipart::Multipart;
+use crate::rest::transport::{Body, Received, Request, Sent, Transport};
+use crate::retry::WaitStrategy;
+use crate::runtime::Core;
+
+/// No server makes a client wait longer than this for its next attempt.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// What a failed attempt leads to; told to the hook of the configuration.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RetryEvent<'a> {
+    /// The operation, as in `triggering a savepoint of job 5f…`.
+    pub operation: &'a str,
+    /// The number of the attempt that failed, from 1.
+    pub attempt: u32,
+    /// Why it failed; [`Error::request`] says what was sent where.
+    pub error: &'a Error,
+    /// How long until the next attempt.
+    pub wait: Duration,
+}
+
+pub(crate) type RetryHook = Arc<dyn Fn(&RetryEvent<'_>) + Send + Sync>;
+
+/// How often, and how long between.
+pub(crate) struct RetryPolicy {
+    /// Attempts after the first: `rest.retry.max-attempts`.
+    pub(crate) max_attempts: u32,
+    pub(crate) strategy: Arc<dyn WaitStrategy>,
+    /// How long a cluster without a leader is waited for: `rest.await-leader-timeout`.
+    pub(crate) await_leader: Duration,
+    pub(crate) hook: Option<RetryHook>,
+}
+
+/// What all operations of one client share.
+pub(crate) struct Api {
+    pub(crate) core: Arc<Core>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) transport: Transport,
+    pub(crate) leader: Arc<dyn LeaderRetriever>,
+    pub(crate) retry: RetryPolicy,
+    /// Between two looks at an operation that goes on in the cluster.
+    pub(crate) poll: Arc<dyn WaitStrategy>,
+}
+
+/// One request of an operation.
+pub(crate) struct Call<'a> {
+    pub(crate) endpoint: &'static Endpoint,
+    path: String,
+    body: CallBody<'a>,
+    patient: bool,
+    /// What the answer is called if it is something else.
+    expected: &'static str,
+}
+
+enum CallBody<'a> {
+    None,
+    Json(Vec<u8>),
+    Multipart(&'a Multipart),
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(
+        endpoint: &'static Endpoint,
+        arguments: &[&dyn fmt::Display],
+        expected: &'static str,
+    ) -> Self {
+        Self { endpoint, path: endpoint.path(arguments), body: CallBody::None, patient: false, expected }
+    }
+
+    /// A path of the caller's, for what is not modelled.
+    pub(crate) fn at(endpoint: &'static Endpoint, path: String) -> Self {
+        Self { endpoint, path, body: CallBody::None, patient: false, expected: "JSON" }
+    }
+
+    pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
+        // The bodies of this crate are structs and maps with text keys, which always serialise.
+        self.body = CallBody::Json(serde_json::to_vec(body).unwrap_or_default());
+        self
+    }
+
+    pub(crate) fn multipart(mut self, body: &'a Multipart) -> Self {
+        self.body = CallBody::Multipart(body);
+        self
+    }
+
+    /// The server may run a program before it answers.
+    pub(crate) fn patient(mut self) -> Self {
+        self.patient = true;
+        self
+    }
+}
+
+/// The attempts of one request, or of several that together do one thing.
+#[derive(Debug)]
+pub(crate) struct Tries {
+    attempts: u32,
+    began: Instant,
+    unavailable_since: Option<Instant>,
+    /// An attempt may have arrived whose answer never came.
+    perhaps_sent: bool,
+    /// Since then the cluster was seen without a leader, or nobody was at its address: whoever took the first attempt
+    /// may be gone, with what it remembered.
+    leader_changed: bool,
+    /// The server forgot an operation that these attempts had started.
+    lost: bool,
+}
+
+impl Tries {
+    pub(crate) fn new() -> Self {
+        Self {
+            attempts: 0,
+            began: Instant::now(),
+            unavailable_since: None,
+            perhaps_sent: false,
+            leader_changed: false,
+            lost: false,
+        }
+    }
+
+    pub(crate) fn was_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// The operation that was started may or may not have been done: as if its answer had been lost.
+    pub(crate) fn note_lost(&mut self) {
+        self.lost = true;
+        self.perhaps_sent = true;
+    }
+
+    pub(crate) fn perhaps_sent(&self) -> bool {
+        self.perhaps_sent
+    }
+
+    pub(crate) fn leader_changed(&self) -> bool {
+        self.leader_changed
+    }
+
+    /// Whether `error` leaves open what an earlier or this attempt did. What the server says of the job or the
+    /// request is an answer; what the network or a gateway says is none.
+    fn leaves_open(&self, error: &Error) -> bool {
+        let answered = error.kind().family() == ErrorFamily::Job
+            || matches!(
+                error.kind(),
+                ErrorKind::InvalidRequest | ErrorKind::Unsupported | ErrorKind::NoResources
+            );
+        self.perhaps_sent && !answered
+    }
+
+    /// The error of a request that changes something, when it is given up: says so if it may have taken effect.
+    pub(crate) fn give_up(&self, error: Error) -> Error {
+        if !self.leaves_open(&error) || matches!(error.kind(), ErrorKind::Closed | ErrorKind::OutcomeUnknown)
+        {
+            return error;
+        }
+        let message = format!("it is not known whether this took effect: {}", error.message());
+        let mut unknown = Error::new(ErrorKind::OutcomeUnknown, message)
+            .with_hint("look before it is done again")
+            .with_attempts(self.attempts, self.began.elapsed());
+        if let Some(job_id) = error.job_id() {
+            unknown = unknown.with_job_id(job_id);
+        }
+        unknown.with_source(error)
+    }
+
+    fn note(&mut self, error: &Error, sent: Sent) {
+        if sent == Sent::Perhaps {
+            self.perhaps_sent = true;
+            self.leader_changed = false;
+        } else if self.perhaps_sent && is_without_leader(error) {
+            self.leader_changed = true;
+        }
+        match error.kind() {
+            ErrorKind::Unavailable => {
+                self.unavailable_since.get_or_insert_with(Instant::now);
+            }
+            _ => self.unavailable_since = None,
+        }
+    }
+}
+
+/// Why an attempt failed.
+struct Failed {
+    error: Error,
+    sent: Sent,
+    lasting: bool,
+}
+
+impl Api {
+    /// The same towards the same server, by connections of its own, without the hook, and outside of any scope.
+    pub(crate) fn independent(&self) -> Self {
+        let retry = RetryPolicy {
+            max_attempts: self.retry.max_attempts,
+            strategy: Arc::clone(&self.retry.strategy),
+            await_leader: self.retry.await_leader,
+            hook: None,
+        };
+        Self {
+            core: Arc::clone(&self.core),
+            scope: Arc::default(),
+            transport: self.transport.independent(),
+            leader: Arc::clone(&self.leader),
+            retry,
+            poll: Arc::clone(&self.poll),
+        }
+    }
+
+    /// Sends until there is an answer, and reads it as a `T`. A read-only request, or one that may be repeated.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, operating: &Operating, call: Call<'_>) -> Result<T> {
+        let mut tries = Tries::new();
+        self.call(operating, &mut tries, &call).await.map_err(|error| {
+            if call.endpoint.method == crate::rest::endpoint::Method::Get {
+                error
+            } else {
+                tries.give_up(error)
+            }
+        })
+    }
+
+    /// Sends until there is an answer, and reads it as a `T`.
+    ///
+    /// # Errors
+    /// What the server says; or the last failure when there are no more attempts. For [`Replay::AskFirst`] also the
+    /// first failure after which the request may have arrived: then [`Tries::perhaps_sent`] is true, and
+    /// [`pause`](Self::pause) decides whether there is another attempt.
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        operating: &Operating,
+        tries: &mut Tries,
+        call: &Call<'_>,
+    ) -> Result<T> {
+        loop {
+            operating.enter(Phase::Sending);
+            let (request, failed) = match self.attempt(call, tries) {
+                Ok(value) => return Ok(value),
+                Err(failed) => failed,
+            };
+            let error =
+                failed.error.with_request(&request).with_attempts(tries.attempts, tries.began.elapsed());
+            tries.note(&error, failed.sent);
+            let ask = call.endpoint.replay == Replay::AskFirst;
+            let replay = !ask || failed.sent == Sent::No && !tries.leader_changed;
+            if !passes(&error) || failed.lasting || !replay {
+                return Err(error);
+            }
+            self.pause(operating, tries, error).await?;
+        }
+    }
+
+    /// One attempt, on this thread, to its end.
+    fn attempt<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        tries: &mut Tries,
+    ) -> Result<T, (String, Failed)> {
+        tries.attempts += 1;
+        let base = match self.leader.leader_address() {
+            Ok(base) => base,
+            Err(error) => {
+                let failed = Failed { error, sent: Sent::No, lasting: false };
+                return Err(("looking up the leader".into(), failed));
+            }
+        };
+        let url = format!("{base}{}", call.path);
+        let request = Request {
+            method: call.endpoint.method,
+            url: &url,
+            body: match &call.body {
+                CallBody::None => Body::None,
+                CallBody::Json(json) => Body::Json(json),
+                CallBody::Multipart(multipart) => Body::Multipart(multipart),
+            },
+            patient: call.patient,
+        };
+        let failed = match self.transport.send(&request) {
+            Ok(received) => match read(call, &received) {
+                Ok(value) => return Ok(value),
+                Err(failed) => failed,
+            },
+            Err(failure) => Failed { error: failure.error, sent: failure.sent, lasting: failure.lasting },
+        };
+        if matches!(failed.error.kind(), ErrorKind::Connect | ErrorKind::Unavailable | ErrorKind::Timeout) {
+            self.leader.address_failed(&base);
+        }
+        Err((format!("{} {url}", call.endpoint.method.as_str()), failed))
+    }
+
+    /// Waits before the next attempt.
+    ///
+    /// # Errors
+    /// `error`, if there is none.
+    pub(crate) async fn pause(&self, operating: &Operating, tries: &mut Tries, error: Error) -> Result<()> {
+        let more = match tries.unavailable_since {
+            // Without a leader it is not the attempts that count but the time.
+            Some(since) => since.elapsed() < self.retry.await_leader,
+            None => tries.attempts <= self.retry.max_attempts,
+        };
+        if !more || !passes(&error) || self.scope.is_closed() {
+            return Err(error);
+        }
+        let planned = self.retry.strategy.wait_time(tries.attempts);
+        let wait = error.retry_after().map_or(planned, |asked| asked.min(LONGEST_RETRY_AFTER).max(planned));
+        log::warn!("{}: attempt {} failed, next in {wait:.1?}: {error}", operating.name, tries.attempts);
+        if let Some(hook) = &self.retry.hook {
+            hook(&RetryEvent { operation: &operating.name, attempt: tries.attempts, error: &error, wait });
+        }
+        operating.enter(Phase::Waiting);
+        self.core.sleep(wait).await;
+        Ok(())
+    }
+
+    /// Waits before the next look at an operation that goes on in the cluster. How often is not limited here: the
+    /// caller limits.
+    pub(crate) async fn between_looks(&self, operating: &Operating, looks: &mut u32) {
+        *looks = looks.saturating_add(1);
+        operating.enter(Phase::Polling);
+        self.core.sleep(self.poll.wait_time(*looks)).await;
+    }
+}
+
+/// Whether the failure is one that passes by itself.
+fn passes(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Connect | ErrorKind::ConnectionLost | ErrorKind::Unavailable | ErrorKind::Timeout
+    )
+}
+
+/// Whether the cluster itself says that nobody leads, or nobody is at its address. A gateway that is too busy says
+/// neither.
+fn is_without_leader(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Connect => true,
+        ErrorKind::Unavailable => !error.server_errors().is_empty(),
+        _ => false,
+    }
+}
+
+fn read<T: DeserializeOwned>(call: &Call<'_>, received: &Received) -> Result<T, Failed> {
+    let answer: Answer<'_> = received.answer();
+    answer.read(call.endpoint.about, call.expected).map_err(|error| {
+        // A server that says it cannot serve has done nothing. A gateway that lost its server, or gave up waiting for
+        // it, does not know.
+        let sent = match (error.kind(), answer.status) {
+            (ErrorKind::Unavailable, 502 | 504 | 500) | (ErrorKind::Timeout, _) => Sent::Perhaps,
+            (ErrorKind::Decode | ErrorKind::Server | ErrorKind::TooLarge, 200..=299 | 500..) => Sent::Perhaps,
+            _ => Sent::No,
+        };
+        Failed { error, sent, lasting: false }
+    })
+}

@@ -1,0 +1,310 @@
+//! Submitting jobs: upload, run, and clean up, exactly once.
+//!
+//! # Exactly once
+//! A jar's job gets its id before the first attempt. When the answer to a run was lost, the cluster is asked for that
+//! id; if it is known the job was submitted, else the run is sent again, and a refusal because the id is taken is the
+//! first attempt's success. An upload has no id, but the file has a name of its own: a jar that a lost answer left
+//! behind is found by that name, and used.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{JobId, TriggerId};
+use crate::job::JobStatus;
+use crate::pending::operation::{self, Operating};
+use crate::plan::{ExecutionPlan, PlanSource, UploadProgress};
+use crate::rest::classify::job_failure;
+use crate::rest::endpoint;
+use crate::rest::messages::{
+    DistributedCacheFile, EmptyResponse, JarList, JarPlanRequest, JarRunRequest, JarRunResponse,
+    JarUploadResponse, JobExecutionResultResponse, JobSubmitRequest, JobSubmitResponse,
+};
+use crate::rest::multipart::Multipart;
+use crate::rest::request::{Api, Call, Tries};
+
+const JAR_TYPE: &str = "application/x-java-archive";
+const GRAPH_TYPE: &str = "application/octet-stream";
+
+/// A jar in the cluster that is removed however its use ends.
+struct UploadedJar {
+    api: Arc<Api>,
+    id: Option<String>,
+}
+
+impl UploadedJar {
+    async fn remove(mut self, operating: &Operating) {
+        if let Some(id) = self.id.take() {
+            let removed = self.api.delete_jar(operating, &id).await;
+            // The job has been submitted, or its own error is what counts.
+            if let Err(error) = removed {
+                log::warn!("the jar {id} stays in the cluster: {error}");
+            }
+        }
+    }
+}
+
+impl Drop for UploadedJar {
+    /// The submission was cut off, by a close or a panic. The jar is removed by connections of its own, since those of
+    /// the client may be gone.
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            let api = Arc::new(self.api.independent());
+            let operating = Arc::new(Operating::new(format!("removing the jar {id}")));
+            let named = Arc::clone(&operating);
+            operation::detach(&self.api.core, operating, async move { api.delete_jar(&named, &id).await });
+        }
+    }
+}
+
+impl Api {
+    pub(crate) async fn submit(
+        self: &Arc<Self>,
+        operating: &Operating,
+        plan: &ExecutionPlan,
+        job_id: JobId,
+    ) -> Result<JobId> {
+        plan.check()?;
+        match &plan.source {
+            PlanSource::Jar(path) => {
+                let name = unique_name(path);
+                let id = self.upload(operating, path, &name, true, plan.on_upload.clone()).await?;
+                let jar = UploadedJar { api: Arc::clone(self), id: Some(id.clone()) };
+                let submitted = self.run_jar(operating, &id, plan, job_id).await;
+                jar.remove(operating).await;
+                submitted
+            }
+            PlanSource::UploadedJar(id) => self.run_jar(operating, id, plan, job_id).await,
+            PlanSource::Graph { graph, jars, artifacts } => {
+                let mut files = Multipart::new();
+                let graph_name = file_name(graph);
+                let mut names = BTreeSet::from([graph_name.clone()]);
+                files = files.file("file_0", &graph_name, GRAPH_TYPE, graph);
+                let mut jar_names = Vec::with_capacity(jars.len());
+                let mut artifact_files = Vec::with_capacity(artifacts.len());
+                let all = jars
+                    .iter()
+                    .map(|jar| (None, jar))
+                    .chain(artifacts.iter().map(|(name, path)| (Some(name), path)));
+                for (number, (artifact, path)) in all.enumerate() {
+                    let mut name = file_name(path);
+                    // The server tells files apart by their names only.
+                    if !names.insert(name.clone()) {
+                        name = format!("{number}-{name}");
+                        names.insert(name.clone());
+                    }
+                    let (field, content_type) = (
+                        format!("file_{}", number + 1),
+                        if artifact.is_some() { GRAPH_TYPE } else { JAR_TYPE },
+                    );
+                    files = files.file(&field, &name, content_type, path);
+                    match artifact {
+                        None => jar_names.push(name),
+                        Some(entry) => {
+                            artifact_files
+                                .push(DistributedCacheFile { entry_name: entry.clone(), file_name: name });
+                        }
+                    }
+                }
+                let request = JobSubmitRequest {
+                    execution_plan_file_name: None,
+                    job_graph_file_name: Some(&graph_name),
+                    job_jar_file_names: &jar_names,
+                    job_artifact_file_names: &artifact_files,
+                };
+                let request = serde_json::to_string(&request).unwrap_or_default();
+                let body = files.json("request", request).on_progress(plan.on_upload.clone());
+                self.submit_graph(operating, &body, plan.job_id).await
+            }
+        }
+    }
+
+    /// Uploads a jar and gives its id.
+    ///
+    /// With a name that nobody else can have, a jar that a lost answer left behind is found for certain. Otherwise
+    /// it is told by being new under this name, and is taken only if there is just one.
+    pub(crate) async fn upload(
+        self: &Arc<Self>,
+        operating: &Operating,
+        path: &Path,
+        name: &str,
+        unique: bool,
+        progress: Option<UploadProgress>,
+    ) -> Result<String> {
+        let body = Multipart::new().file("jarfile", name, JAR_TYPE, path).on_progress(progress);
+        let call =
+            Call::new(&endpoint::UPLOAD_JAR, &[], "the name of an uploaded jar").multipart(&body).patient();
+        let before = if unique { BTreeSet::new() } else { self.jars_named(operating, name).await? };
+        let _slot = self.core.uploads().enter().await;
+        let mut tries = Tries::new();
+        loop {
+            let error = match self.call::<JarUploadResponse>(operating, &mut tries, &call).await {
+                Ok(uploaded) => return Ok(uploaded.jar_id().to_owned()),
+                Err(error) if tries.perhaps_sent() => error,
+                Err(error) => return Err(error),
+            };
+            self.pause(operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
+            let now = self.jars_named(operating, name).await.map_err(|error| tries.give_up(error))?;
+            let mut new = now.difference(&before);
+            match (new.next(), new.next()) {
+                (Some(jar), None) => return Ok(jar.clone()),
+                (Some(_), Some(_)) => {
+                    let message = format!(
+                        "several jars named {name:?} were uploaded at the same time, of which one is this"
+                    );
+                    return Err(Error::new(ErrorKind::OutcomeUnknown, message));
+                }
+                (None, _) => {}
+            }
+        }
+    }
+
+    async fn jars_named(&self, operating: &Operating, name: &str) -> Result<BTreeSet<String>> {
+        let list: JarList = self.get(operating, Call::new(&endpoint::JARS, &[], "a list of jars")).await?;
+        Ok(list.files.into_iter().filter(|jar| jar.name == name).map(|jar| jar.id).collect())
+    }
+
+    /// Removes an uploaded jar. One that is gone when an earlier attempt of this went unanswered was removed by it.
+    pub(crate) async fn delete_jar(&self, operating: &Operating, id: &str) -> Result<()> {
+        let mut tries = Tries::new();
+        let call = Call::new(&endpoint::DELETE_JAR, &[&id], "an empty answer");
+        match self.call::<EmptyResponse>(operating, &mut tries, &call).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::JarNotFound && tries.perhaps_sent() => Ok(()),
+            Err(error) => Err(tries.give_up(error)),
+        }
+    }
+
+    async fn run_jar(
+        &self,
+        operating: &Operating,
+        jar: &str,
+        plan: &ExecutionPlan,
+        job_id: JobId,
+    ) -> Result<JobId> {
+        let call = Call::new(&endpoint::RUN_JAR, &[&jar], "the id of a job").patient().json(&JarRunRequest {
+            program: program(plan, Some(job_id)),
+            savepoint_path: plan.savepoint.as_deref(),
+            allow_non_restored_state: plan.allow_non_restored_state,
+            claim: plan.claim_mode.into(),
+            application_id: None,
+        });
+        let mut tries = Tries::new();
+        loop {
+            let error = match self.call::<JarRunResponse>(operating, &mut tries, &call).await {
+                Ok(run) => return Ok(run.job_id),
+                Err(error) => error.with_job_id(job_id),
+            };
+            match self.submitted_before(operating, &mut tries, error, Some(job_id)).await? {
+                Some(job_id) => return Ok(job_id),
+                None => continue,
+            }
+        }
+    }
+
+    async fn submit_graph(
+        &self,
+        operating: &Operating,
+        body: &Multipart,
+        job_id: Option<JobId>,
+    ) -> Result<JobId> {
+        let call = Call::new(&endpoint::SUBMIT, &[], "the address of a job").multipart(body).patient();
+        let _slot = self.core.uploads().enter().await;
+        let mut tries = Tries::new();
+        loop {
+            let error = match self.call::<JobSubmitResponse>(operating, &mut tries, &call).await {
+                Ok(submitted) => {
+                    let id = submitted.job_url.rsplit('/').next().unwrap_or_default();
+                    return id.parse().map_err(|error| {
+                        Error::new(
+                            ErrorKind::Decode,
+                            format!("the server answers with no job's address: {error}"),
+                        )
+                    });
+                }
+                Err(error) => error,
+            };
+            match self.submitted_before(operating, &mut tries, error, job_id).await? {
+                Some(job_id) => return Ok(job_id),
+                None => continue,
+            }
+        }
+    }
+
+    /// A submission failed. Finds out whether it, or one before it, has been accepted all the same: then its id;
+    /// `None` if the submission is to be sent again.
+    async fn submitted_before(
+        &self,
+        operating: &Operating,
+        tries: &mut Tries,
+        error: Error,
+        job_id: Option<JobId>,
+    ) -> Result<Option<JobId>> {
+        if !tries.perhaps_sent() {
+            return Err(error);
+        }
+        let Some(job_id) = job_id else {
+            // The id is in the graph, which only Java can read: nothing to look by.
+            return Err(tries.give_up(error));
+        };
+        if error.kind() == ErrorKind::DuplicateJob {
+            return self.initialized(operating, job_id).await.map(Some);
+        }
+        self.pause(operating, tries, error)
+            .await
+            .map_err(|error| tries.give_up(error).with_job_id(job_id))?;
+        match self.initialized(operating, job_id).await {
+            Ok(job_id) => Ok(Some(job_id)),
+            Err(error) if error.kind() == ErrorKind::JobNotFound && !tries.leader_changed() => Ok(None),
+            Err(error) if error.kind() == ErrorKind::JobNotFound => {
+                let message = "the answer was lost, and the cluster has changed its leader since: it is not known \
+                               whether the job was submitted";
+                Err(error.with_kind(ErrorKind::OutcomeUnknown).with_message(message).with_job_id(job_id))
+            }
+            Err(error) => Err(tries.give_up(error).with_job_id(job_id)),
+        }
+    }
+
+    /// The job's id, if the cluster knows it; an error if it could not even be initialised, as the submission itself
+    /// would have said.
+    async fn initialized(&self, operating: &Operating, job_id: JobId) -> Result<JobId> {
+        if self.job_status(operating, job_id).await? == JobStatus::Failed {
+            let call = Call::new(&endpoint::JOB_RESULT, &[&job_id], "the result of a job");
+            let result = self.get::<JobExecutionResultResponse>(operating, call).await?.into_result()?;
+            if let Some(result) = result {
+                let failure = job_failure(&result);
+                let at_start = matches!(
+                    failure.kind(),
+                    ErrorKind::JobInitializationFailed
+                        | ErrorKind::SavepointNotFound
+                        | ErrorKind::NonRestoredState
+                );
+                if at_start {
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(job_id)
+    }
+}
+
+pub(crate) fn program(plan: &ExecutionPlan, job_id: Option<JobId>) -> JarPlanRequest<'_> {
+    JarPlanRequest {
+        entry_class: plan.entry_class.as_deref(),
+        program_args_list: &plan.args,
+        parallelism: plan.parallelism,
+        job_id,
+        flink_configuration: (!plan.configuration.is_empty()).then_some(&plan.configuration),
+    }
+}
+
+/// The file's name with 128 random bits in it.
+fn unique_name(path: &Path) -> String {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    format!("{stem}-{}.jar", TriggerId::random())
+}
+
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

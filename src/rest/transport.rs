@@ -1,0 +1,409 @@
+//! One request over HTTP: the only file that knows which HTTP library there is.
+//!
+//! Says of every failure what happened and whether the request may have reached the server; whether to try again is
+//! decided elsewhere.
+
+use std::error::Error as _;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ureq::http::{self, HeaderName, HeaderValue, Request as HttpRequest};
+use ureq::{Agent, SendBody};
+
+use crate::error::{Error, ErrorKind};
+use crate::pending::operation::Scope;
+use crate::rest::answer::Answer;
+use crate::rest::endpoint::Method;
+use crate::rest::multipart::{Body as MultipartBody, Multipart};
+
+/// What every connection and request of a client is held to.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Connecting, TLS included: `rest.connection-timeout`.
+    pub(crate) connect: Duration,
+    /// Between two bytes: `rest.idleness-timeout`.
+    pub(crate) idle: Duration,
+    /// From the end of a request to the first byte of its answer, where the server answers without running a program.
+    pub(crate) answer: Duration,
+    /// The size of an answer: `rest.client.max-content-length`.
+    pub(crate) content: u64,
+}
+
+/// How long an unused connection is kept, well below the five minutes after which Flink closes it.
+const KEEP_IDLE: Duration = Duration::from_secs(60);
+
+/// Connections kept at most: one for each request thread and for some threads that wait and send themselves.
+const KEEP_CONNECTIONS: usize = 32;
+
+/// JSON is small and answers are read whole: the library's default of 128 KiB each way would be most of a client's
+/// memory.
+const INPUT_BUFFER: usize = 32 * 1024;
+const OUTPUT_BUFFER: usize = 16 * 1024;
+
+pub(crate) struct Transport {
+    /// Empty once shut down.
+    agent: Mutex<Option<Agent>>,
+    setup: Arc<Setup>,
+    scope: Arc<Scope>,
+}
+
+/// What agents are made of.
+pub(crate) struct Setup {
+    pub(crate) limits: Limits,
+    /// Sent with every request. May be secret.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<ureq::tls::TlsConfig>,
+    pub(crate) proxy: Option<ureq::Proxy>,
+}
+
+pub(crate) struct Request<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: &'a str,
+    pub(crate) body: Body<'a>,
+    /// The server may run a program before it answers: only silence on the wire is limited.
+    pub(crate) patient: bool,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Body<'a> {
+    None,
+    Json(&'a [u8]),
+    Multipart(&'a Multipart),
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Received {
+    status: u16,
+    https: bool,
+    content_type: Option<String>,
+    location: Option<String>,
+    retry_after: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Received {
+    pub(crate) fn answer(&self) -> Answer<'_> {
+        Answer {
+            status: self.status,
+            https: self.https,
+            content_type: self.content_type.as_deref(),
+            location: self.location.as_deref(),
+            retry_after: self.retry_after.as_deref(),
+            body: &self.body,
+        }
+    }
+}
+
+/// A request that got no answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) sent: Sent,
+    /// The same request would fail the same way.
+    pub(crate) lasting: bool,
+}
+
+/// How far a request without an answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Nothing of it reached the server.
+    No,
+    /// It may have arrived and taken effect.
+    Perhaps,
+}
+
+impl Setup {
+    fn agent(&self) -> Agent {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(self.proxy.clone())
+            .user_agent(concat!("flink-client/", env!("CARGO_PKG_VERSION")))
+            .accept("application/json")
+            .accept_encoding("")
+            .timeout_connect(Some(self.limits.connect))
+            .timeout_per_read(Some(self.limits.idle))
+            .timeout_per_write(Some(self.limits.idle))
+            .max_idle_connections(KEEP_CONNECTIONS)
+            .max_idle_connections_per_host(KEEP_CONNECTIONS)
+            .max_idle_age(KEEP_IDLE)
+            .input_buffer_size(INPUT_BUFFER)
+            .output_buffer_size(OUTPUT_BUFFER);
+        #[cfg(feature = "tls")]
+        let config = match &self.tls {
+            Some(tls) => config.tls_config(tls.clone()),
+            None => config,
+        };
+        config.build().into()
+    }
+}
+
+impl Transport {
+    pub(crate) fn new(setup: Arc<Setup>, scope: Arc<Scope>) -> Self {
+        Self { agent: Mutex::new(Some(setup.agent())), setup, scope }
+    }
+
+    /// Another one to the same server that outlives the closing of this one.
+    pub(crate) fn independent(&self) -> Self {
+        Self::new(Arc::clone(&self.setup), Arc::new(Scope::default()))
+    }
+
+    /// Interrupts what is under way and refuses what comes. A thread that is just resolving a name or connecting
+    /// notices when that ends.
+    pub(crate) fn shut_down(&self) {
+        self.scope.no_connection();
+        let agent = self.agent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(agent) = agent {
+            agent.shutdown();
+        }
+    }
+
+    /// Sends one request and reads its answer whole.
+    pub(crate) fn send(&self, request: &Request<'_>) -> Result<Received, Failure> {
+        let agent = self.agent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let Some(agent) = agent else {
+            return Err(closed());
+        };
+        let sent = self.exchange(&agent, request);
+        match &sent {
+            Ok((_, true)) => self.scope.connection_is_free(KEEP_IDLE - Duration::from_secs(5)),
+            Ok((_, false)) => {}
+            Err(_) => self.scope.no_connection(),
+        }
+        sent.map(|(answer, _)| answer)
+    }
+
+    /// The answer, and whether the connection is kept.
+    fn exchange(&self, agent: &Agent, request: &Request<'_>) -> Result<(Received, bool), Failure> {
+        let mut builder = HttpRequest::builder().method(request.method.as_str()).uri(request.url);
+        for (name, value) in &self.setup.headers {
+            builder = builder.header(name, value);
+        }
+        let response = match request.body {
+            Body::None => self.run(agent, request, builder.body(())),
+            Body::Json(json) => {
+                let builder = builder.header("content-type", "application/json; charset=UTF-8");
+                self.run(agent, request, builder.body(json))
+            }
+            Body::Multipart(multipart) => {
+                let mut body =
+                    multipart.open().map_err(|error| Failure { error, sent: Sent::No, lasting: true })?;
+                let builder = builder
+                    .header("content-type", multipart.content_type())
+                    .header("content-length", body.length());
+                return self.upload(agent, request, builder, &mut body);
+            }
+        }?;
+        self.read(request, response)
+    }
+
+    fn upload(
+        &self,
+        agent: &Agent,
+        request: &Request<'_>,
+        builder: http::request::Builder,
+        body: &mut MultipartBody,
+    ) -> Result<(Received, bool), Failure> {
+        let response = self.run(agent, request, builder.body(SendBody::from_reader(body)))?;
+        self.read(request, response)
+    }
+
+    fn run<B: ureq::AsSendBody>(
+        &self,
+        agent: &Agent,
+        request: &Request<'_>,
+        built: Result<HttpRequest<B>, http::Error>,
+    ) -> Result<http::Response<ureq::Body>, Failure> {
+        let built = built.map_err(|error| invalid(request, &error))?;
+        let limit = if request.patient { self.setup.limits.idle } else { self.setup.limits.answer };
+        let configured = agent.configure_request(built).timeout_recv_response(Some(limit)).build();
+        agent.run(configured).map_err(|error| self.failure(request, error, limit))
+    }
+
+    fn read(
+        &self,
+        request: &Request<'_>,
+        mut response: http::Response<ureq::Body>,
+    ) -> Result<(Received, bool), Failure> {
+        let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let kept = response.version() == http::Version::HTTP_11
+            && !header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        let content_type = header("content-type").map(str::to_owned);
+        let location = header("location").map(str::to_owned);
+        let retry_after = header("retry-after").map(str::to_owned);
+        let status = response.status().as_u16();
+        let limit = self.setup.limits.content;
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(limit)
+            .read_to_vec()
+            .map_err(|error| self.failure(request, error, self.setup.limits.idle))?;
+        let https = is_https(request);
+        Ok((Received { status, https, content_type, location, retry_after, body }, kept))
+    }
+
+    /// The one table from what the network did to what happened.
+    fn failure(&self, request: &Request<'_>, error: ureq::Error, limit: Duration) -> Failure {
+        use ErrorKind::{Connect, ConnectionLost, Decode, TooLarge};
+        use Sent::{No, Perhaps};
+        let https = is_https(request);
+        let upload = matches!(request.body, Body::Multipart(_));
+        let (kind, sent, lasting, message, hint): (_, _, _, String, Option<&'static str>) = match &error {
+            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => (
+                Connect,
+                No,
+                false,
+                format!("no connection within {:?}", self.setup.limits.connect),
+                Some(
+                    "check the address, and that no firewall swallows it; the limit is rest.connection-timeout",
+                ),
+            ),
+            ureq::Error::Timeout(_) => {
+                (ErrorKind::Timeout, Perhaps, false, format!("no answer within {limit:?}"), None)
+            }
+            ureq::Error::HostNotFound => {
+                (Connect, No, true, "the host has no usable address".into(), Some(CHECK_ADDRESS))
+            }
+            ureq::Error::Io(io) => return io_failure(io, https, upload).with_source(error),
+            ureq::Error::TlsRequired => (
+                ErrorKind::Unsupported,
+                No,
+                true,
+                "this build of the library has no TLS".into(),
+                Some("build it with the feature `tls`"),
+            ),
+            ureq::Error::Tls(_) => (ErrorKind::Tls, No, true, error.to_string(), None),
+            ureq::Error::BodyExceedsLimit(limit) => (
+                TooLarge,
+                Perhaps,
+                true,
+                format!("the answer is larger than {limit} bytes"),
+                Some("raise rest.client.max-content-length"),
+            ),
+            ureq::Error::LargeResponseHeader(..) => {
+                (Decode, Perhaps, true, format!("the answer is no Flink's: {error}"), None)
+            }
+            ureq::Error::Protocol(_) => (
+                Decode,
+                Perhaps,
+                true,
+                format!("the server does not speak HTTP here: {error}"),
+                (!https).then_some("if it speaks TLS, use an https address or set security.ssl.rest.enabled"),
+            ),
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+                (ErrorKind::InvalidArgument, No, true, format!("the address cannot be used: {error}"), None)
+            }
+            other if is_tls(other) => (ErrorKind::Tls, No, true, format!("TLS failed: {other}"), None),
+            other => (ConnectionLost, Perhaps, false, other.to_string(), None),
+        };
+        let mut failed = Error::new(kind, message);
+        if let Some(hint) = hint {
+            failed = failed.with_hint(hint);
+        }
+        Failure { error: failed, sent, lasting }.with_source(error)
+    }
+}
+
+fn is_https(request: &Request<'_>) -> bool {
+    request.url.starts_with("https:")
+}
+
+const CHECK_ADDRESS: &str = "check rest.address";
+
+fn io_failure(io: &io::Error, https: bool, upload: bool) -> Failure {
+    use io::ErrorKind::{
+        AddrNotAvailable, BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable,
+        InvalidData, InvalidInput, NetworkDown, NetworkUnreachable, NotConnected, PermissionDenied,
+        UnexpectedEof,
+    };
+    let failure =
+        |kind, sent, lasting, message: String| Failure { error: Error::new(kind, message), sent, lasting };
+    match io.kind() {
+        NotConnected => closed(),
+        ConnectionRefused => {
+            let mut refused = failure(ErrorKind::Connect, Sent::No, false, "connection refused".into());
+            refused.error = refused.error.with_hint("is the cluster running, and is this its REST address?");
+            refused
+        }
+        HostUnreachable | NetworkUnreachable | NetworkDown | AddrNotAvailable | PermissionDenied => {
+            failure(ErrorKind::Connect, Sent::No, false, format!("cannot connect: {io}"))
+        }
+        InvalidData if https => {
+            let mut tls = failure(ErrorKind::Tls, Sent::No, true, format!("TLS failed: {io}"));
+            if io.to_string().contains("corrupt message") {
+                tls.error = tls.error.with_hint("the server may speak plain HTTP: use an http address");
+            }
+            tls
+        }
+        // Our own reader of a local file.
+        InvalidInput => failure(ErrorKind::LocalFile, Sent::Perhaps, true, io.to_string()),
+        UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => {
+            let mut lost = failure(
+                ErrorKind::ConnectionLost,
+                Sent::Perhaps,
+                false,
+                "the connection broke before the answer was complete".into(),
+            );
+            if upload {
+                lost.error = lost
+                    .error
+                    .with_hint("the upload may be over the server's limit, rest.server.max-content-length");
+            }
+            lost
+        }
+        // The standard library has no kind for a name that cannot be resolved, only this text.
+        _ if io.raw_os_error().is_none() && io.to_string().starts_with("failed to lookup address") => {
+            let mut unresolved =
+                failure(ErrorKind::Connect, Sent::No, true, "the host name is not known".into());
+            unresolved.error = unresolved.error.with_hint(CHECK_ADDRESS);
+            unresolved
+        }
+        _ => failure(ErrorKind::ConnectionLost, Sent::Perhaps, false, format!("the connection failed: {io}")),
+    }
+}
+
+/// Handshake failures come wrapped in several ways.
+fn is_tls(error: &ureq::Error) -> bool {
+    #[cfg(feature = "tls")]
+    if matches!(error, ureq::Error::Rustls(_) | ureq::Error::Pem(_)) {
+        return true;
+    }
+    let _ = error;
+    false
+}
+
+fn closed() -> Failure {
+    Failure { error: crate::pending::operation::closed(), sent: Sent::Perhaps, lasting: true }
+}
+
+fn invalid(request: &Request<'_>, error: &http::Error) -> Failure {
+    let message = format!("the address {:?} cannot be used: {error}", request.url);
+    Failure { error: Error::new(ErrorKind::InvalidArgument, message), sent: Sent::No, lasting: true }
+}
+
+impl Failure {
+    fn with_source(mut self, source: ureq::Error) -> Self {
+        if self.error.source().is_none() {
+            self.error = self.error.with_source(TransportError(source));
+        }
+        self
+    }
+}
+
+/// Keeps the library's own error for the chain, without making its type part of this crate's interface.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct TransportError(ureq::Error);
+
+impl fmt::Debug for Transport {
+    /// Headers may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("limits", &self.setup.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,388 @@
+//! Savepoints, stops, checkpoints, disposals: triggered once, then followed until they are done.
+//!
+//! # Exactly once
+//! The trigger's id is chosen before the first attempt, and the cluster answers a repeated id with the first one's
+//! operation; so a trigger whose answer was lost is simply sent again. That holds as long as the JobManager that took
+//! it remembers: not after a failover, and not `rest.async.store-duration` after the operation was done. So as soon as
+//! anything suggests that the leader has changed, and once the operation is being followed, nothing is ever triggered
+//! again: the client only looks, and says [`ErrorKind::OutcomeUnknown`] or [`ErrorKind::OperationLost`] if there is
+//! nothing to see.
+//!
+//! Disposals take no id. A repeated one finds the savepoint gone, which after a first attempt that may have arrived
+//! is what was asked for.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::de::DeserializeOwned;
+
+use crate::details::{CheckpointStatistics, CheckpointStatsStatus, CheckpointingStatistics};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{IntermediateDataSetId, JobId, TriggerId};
+use crate::job::{Acknowledge, JobStatus};
+use crate::pending::operation::Operating;
+use crate::rest::classify::AsyncOperation;
+use crate::rest::endpoint::{self, Endpoint};
+use crate::rest::messages::{
+    AsynchronousOperationInfo, CheckpointInfo, CheckpointTriggerRequest, JobStatusInfo,
+    SavepointDisposalRequest, SavepointInfo, SavepointTriggerRequest, StopWithSavepointRequest,
+    TriggerResponse,
+};
+use crate::rest::operation::{AsynchronousOperationResult, Operation};
+use crate::rest::request::{Api, Call, Tries};
+use crate::savepoint::{CheckpointType, OperationStatus, SavepointFormatType};
+
+/// What a savepoint is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Keep,
+    CancelJob,
+    Stop { drain: bool },
+}
+
+/// A savepoint to be taken.
+#[derive(Clone, Debug)]
+pub(crate) struct SavepointOrder {
+    pub(crate) trigger_id: TriggerId,
+    pub(crate) job_id: JobId,
+    pub(crate) purpose: Purpose,
+    pub(crate) directory: Option<String>,
+    pub(crate) format_type: SavepointFormatType,
+}
+
+/// How far the server's clock may be behind this one when a savepoint is looked up by its time.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(5);
+
+impl SavepointOrder {
+    pub(crate) fn operating(&self) -> Operating {
+        let what = match self.purpose {
+            Purpose::Keep => "triggering a savepoint of job",
+            Purpose::CancelJob => "cancelling with a savepoint job",
+            Purpose::Stop { .. } => "stopping with a savepoint job",
+        };
+        Operating::new(format!("{what} {}", self.job_id)).job(self.job_id).trigger(self.trigger_id)
+    }
+
+    fn call(&self) -> Call<'static> {
+        let (target_directory, format_type, trigger_id) =
+            (self.directory.as_deref(), self.format_type, self.trigger_id);
+        match self.purpose {
+            Purpose::Stop { drain } => {
+                Call::new(&endpoint::STOP, &[&self.job_id], "the trigger id of a stop")
+                    .json(&StopWithSavepointRequest { target_directory, drain, format_type, trigger_id })
+            }
+            Purpose::Keep | Purpose::CancelJob => {
+                Call::new(&endpoint::SAVEPOINT, &[&self.job_id], "the trigger id of a savepoint").json(
+                    &SavepointTriggerRequest {
+                        target_directory,
+                        cancel_job: self.purpose == Purpose::CancelJob,
+                        format_type,
+                        trigger_id,
+                    },
+                )
+            }
+        }
+    }
+
+    fn kind(&self) -> AsyncOperation {
+        match self.purpose {
+            Purpose::Stop { .. } => AsyncOperation::Stop,
+            Purpose::Keep | Purpose::CancelJob => AsyncOperation::Savepoint,
+        }
+    }
+}
+
+impl Api {
+    /// Starts a savepoint, or a stop with one.
+    pub(crate) async fn trigger_savepoint(
+        &self,
+        operating: &Operating,
+        order: &SavepointOrder,
+    ) -> Result<()> {
+        let status = [order.job_id.to_string(), order.trigger_id.to_string()];
+        self.trigger::<SavepointInfo>(operating, &order.call(), &endpoint::SAVEPOINT_STATUS, &status).await
+    }
+
+    /// Starts a savepoint, or a stop with one, and follows it until it is done.
+    pub(crate) async fn complete_savepoint(
+        &self,
+        operating: &Operating,
+        order: &SavepointOrder,
+    ) -> Result<String> {
+        let since = SystemTime::now();
+        self.trigger_savepoint(operating, order).await?;
+        operating.follow()?;
+        match self.follow_savepoint(operating, order.job_id, order.trigger_id, order.kind()).await {
+            Err(error) if error.kind() == ErrorKind::OperationLost => {
+                self.find_lost_savepoint(operating, order, since, error).await
+            }
+            followed => followed,
+        }
+    }
+
+    pub(crate) async fn follow_savepoint(
+        &self,
+        operating: &Operating,
+        job_id: JobId,
+        trigger_id: TriggerId,
+        kind: AsyncOperation,
+    ) -> Result<String> {
+        let mut looks = 0;
+        loop {
+            if let Some(path) = ended(self.savepoint_status(operating, job_id, trigger_id, kind).await?)? {
+                return Ok(path);
+            }
+            self.between_looks(operating, &mut looks).await;
+        }
+    }
+
+    pub(crate) async fn savepoint_status(
+        &self,
+        operating: &Operating,
+        job_id: JobId,
+        trigger_id: TriggerId,
+        kind: AsyncOperation,
+    ) -> Result<OperationStatus<String>> {
+        let call =
+            Call::new(&endpoint::SAVEPOINT_STATUS, &[&job_id, &trigger_id], "the status of a savepoint");
+        self.get::<AsynchronousOperationResult<SavepointInfo>>(operating, call).await?.into_status(kind)
+    }
+
+    /// The server forgot the operation, so only what it did can be looked for: a savepoint in the job's history.
+    ///
+    /// For a stop, a job that has finished by now is proof that the savepoint was made, and its latest one is it. For
+    /// a savepoint another may have been taken by somebody else meanwhile, so a find is told but not taken for ours.
+    async fn find_lost_savepoint(
+        &self,
+        operating: &Operating,
+        order: &SavepointOrder,
+        since: SystemTime,
+        lost: Error,
+    ) -> Result<String> {
+        let Ok(found) = self.completed_savepoints(operating, order.job_id, since - CLOCKS_DIFFER).await
+        else {
+            return Err(lost);
+        };
+        let fits = |savepoint: &CheckpointStatistics| match (&order.directory, &savepoint.external_path) {
+            (Some(directory), Some(path)) => without_scheme(path).starts_with(without_scheme(directory)),
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        let mut paths = found
+            .into_iter()
+            .filter(fits)
+            .filter_map(|savepoint| savepoint.external_path)
+            .collect::<Vec<_>>();
+        let (Some(path), true) = (paths.pop(), paths.is_empty()) else {
+            return Err(lost);
+        };
+        let stopped = matches!(order.purpose, Purpose::Stop { .. })
+            && matches!(self.job_status(operating, order.job_id).await, Ok(JobStatus::Finished));
+        if stopped {
+            return Ok(path);
+        }
+        let hint = format!("the job's history has one savepoint since then, which may be it: {path}");
+        Err(lost.with_hint(hint).with_savepoint_path(path))
+    }
+
+    /// The savepoints of a job's history that were triggered since, the oldest first.
+    pub(crate) async fn completed_savepoints(
+        &self,
+        operating: &Operating,
+        job_id: JobId,
+        since: SystemTime,
+    ) -> Result<Vec<CheckpointStatistics>> {
+        let call = Call::new(&endpoint::CHECKPOINTS, &[&job_id], "checkpoint statistics");
+        let statistics: CheckpointingStatistics = self.get(operating, call).await?;
+        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let mut found: Vec<_> = statistics
+            .history
+            .into_iter()
+            .chain(statistics.latest.savepoint)
+            .filter(|checkpoint| {
+                checkpoint.is_savepoint
+                    && checkpoint.status == CheckpointStatsStatus::Completed
+                    && u128::try_from(checkpoint.trigger_timestamp).is_ok_and(|at| at >= since)
+            })
+            .collect();
+        found.sort_by_key(|checkpoint| checkpoint.id);
+        found.dedup_by_key(|checkpoint| checkpoint.id);
+        Ok(found)
+    }
+
+    pub(crate) async fn job_status(&self, operating: &Operating, job_id: JobId) -> Result<JobStatus> {
+        let call = Call::new(&endpoint::JOB_STATUS, &[&job_id], "the status of a job");
+        Ok(self.get::<JobStatusInfo>(operating, call).await?.status)
+    }
+
+    /// Takes a checkpoint and follows it until it is done.
+    pub(crate) async fn complete_checkpoint(
+        &self,
+        operating: &Operating,
+        job_id: JobId,
+        trigger_id: TriggerId,
+        checkpoint_type: CheckpointType,
+    ) -> Result<u64> {
+        let call = Call::new(&endpoint::CHECKPOINT, &[&job_id], "the trigger id of a checkpoint")
+            .json(&CheckpointTriggerRequest { checkpoint_type, trigger_id });
+        let status = [job_id.to_string(), trigger_id.to_string()];
+        self.trigger::<CheckpointInfo>(operating, &call, &endpoint::CHECKPOINT_STATUS, &status).await?;
+        operating.follow()?;
+        let mut looks = 0;
+        loop {
+            if let Some(number) = ended(self.checkpoint_status(operating, job_id, trigger_id).await?)? {
+                return Ok(number);
+            }
+            self.between_looks(operating, &mut looks).await;
+        }
+    }
+
+    pub(crate) async fn checkpoint_status(
+        &self,
+        operating: &Operating,
+        job_id: JobId,
+        trigger_id: TriggerId,
+    ) -> Result<OperationStatus<u64>> {
+        let call =
+            Call::new(&endpoint::CHECKPOINT_STATUS, &[&job_id, &trigger_id], "the status of a checkpoint");
+        let result: AsynchronousOperationResult<CheckpointInfo> = self.get(operating, call).await?;
+        result.into_status(AsyncOperation::Checkpoint)
+    }
+
+    /// Removes a savepoint and follows until that is done.
+    pub(crate) async fn dispose(&self, operating: &Operating, path: &str) -> Result<Acknowledge> {
+        let call = Call::new(&endpoint::DISPOSE, &[], "the trigger id of a disposal")
+            .json(&SavepointDisposalRequest { savepoint_path: path });
+        let mut tries = Tries::new();
+        let disposed = self
+            .repeatable(operating, &mut tries, &call, &endpoint::DISPOSAL_STATUS, AsyncOperation::Disposal)
+            .await;
+        match disposed {
+            // An earlier attempt of ours that went unanswered did it.
+            Err(error) if error.kind() == ErrorKind::SavepointNotFound && tries.perhaps_sent() => {
+                Ok(Acknowledge)
+            }
+            disposed => disposed,
+        }
+    }
+
+    /// Removes a data set and follows until that is done. The server takes it as often as one likes.
+    pub(crate) async fn delete_data_set(
+        &self,
+        operating: &Operating,
+        data_set: IntermediateDataSetId,
+    ) -> Result<Acknowledge> {
+        let call = Call::new(&endpoint::DELETE_DATA_SET, &[&data_set], "the trigger id of a deletion");
+        let mut tries = Tries::new();
+        self.repeatable(
+            operating,
+            &mut tries,
+            &call,
+            &endpoint::DATA_SET_DELETION,
+            AsyncOperation::DataSetDeletion,
+        )
+        .await
+    }
+
+    /// An operation under an id of the server's, which may be started anew when it, or the answer to its trigger, was
+    /// lost.
+    async fn repeatable(
+        &self,
+        operating: &Operating,
+        tries: &mut Tries,
+        call: &Call<'_>,
+        status: &'static Endpoint,
+        kind: AsyncOperation,
+    ) -> Result<Acknowledge> {
+        loop {
+            let triggered = match self.call::<TriggerResponse>(operating, tries, call).await {
+                Ok(triggered) => triggered,
+                Err(error) if tries.perhaps_sent() => {
+                    self.pause(operating, tries, error).await.map_err(|error| tries.give_up(error))?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let followed = self.follow_operation(operating, status, triggered.request_id, kind).await;
+            match followed {
+                Err(error) if error.kind() == ErrorKind::OperationLost && !tries.was_lost() => {
+                    tries.note_lost()
+                }
+                followed => return followed,
+            }
+        }
+    }
+
+    async fn follow_operation(
+        &self,
+        operating: &Operating,
+        status: &'static Endpoint,
+        trigger_id: TriggerId,
+        kind: AsyncOperation,
+    ) -> Result<Acknowledge> {
+        let mut looks = 0;
+        loop {
+            let call = Call::new(status, &[&trigger_id], "the status of an operation");
+            let answer: AsynchronousOperationResult<AsynchronousOperationInfo> =
+                self.get(operating, call).await?;
+            if let Some(done) = ended(answer.into_status(kind)?)? {
+                return Ok(done);
+            }
+            self.between_looks(operating, &mut looks).await;
+        }
+    }
+
+    /// Sends a trigger that carries our own id until it has surely arrived once.
+    async fn trigger<T: Operation + DeserializeOwned>(
+        &self,
+        operating: &Operating,
+        call: &Call<'_>,
+        status: &'static Endpoint,
+        status_of: &[String; 2],
+    ) -> Result<()> {
+        let mut tries = Tries::new();
+        loop {
+            let error = match self.call::<TriggerResponse>(operating, &mut tries, call).await {
+                Ok(_) => return Ok(()),
+                Err(error) if tries.perhaps_sent() => error,
+                Err(error) => return Err(error),
+            };
+            self.pause(operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
+            if !tries.leader_changed() {
+                continue;
+            }
+            let look = Call::new(status, &[&status_of[0], &status_of[1]], "the status of an operation");
+            return match self.get::<AsynchronousOperationResult<T>>(operating, look).await {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    let error = if error.kind() == ErrorKind::OperationLost {
+                        error.with_kind(ErrorKind::OutcomeUnknown).with_message(
+                            "the answer was lost, and the cluster has changed its leader since: it is not known \
+                             whether this took effect",
+                        )
+                    } else {
+                        tries.give_up(error)
+                    };
+                    Err(error.with_hint("look at the job's checkpoint history before it is done again"))
+                }
+            };
+        }
+    }
+}
+
+/// The end of an operation, if it has come.
+fn ended<T>(status: OperationStatus<T>) -> Result<Option<T>> {
+    match status {
+        OperationStatus::InProgress => Ok(None),
+        OperationStatus::Completed(value) => Ok(Some(value)),
+        OperationStatus::Failed(error) => Err(error),
+    }
+}
+
+/// A path is given as `/a`, `file:/a` or `file:///a` and answered as `file:/a`.
+fn without_scheme(path: &str) -> &str {
+    let path = path.strip_prefix("file:").unwrap_or(path);
+    match path.strip_prefix("///") {
+        Some(_) => &path[2..],
+        None => path,
+    }
+}

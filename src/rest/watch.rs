@@ -1,0 +1,221 @@
+//! Waits for jobs to end: one look at the cluster a round, however many jobs are waited for.
+//!
+//! Each operation that waits for a job holds a [`Turn`]. One driver, running as long as there are turns, asks the
+//! cluster which of their jobs have ended, with one `GET /jobs/overview` for all of them, and gives those a turn to
+//! fetch their result. A single job is not looked for in a list of ten thousand: it gets its turn every round, and
+//! its own request is the look.
+//!
+//! # The protocol
+//! Turns, driver and its waker are under one mutex. A turn enters before it is first awaited and leaves when it is
+//! dropped; the last one to leave takes the driver's handle out, and dropping that stops the polling.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::ids::JobId;
+use crate::job::JobStatus;
+use crate::pending::Pending;
+use crate::pending::operation::{self, Operating, Phase};
+use crate::rest::endpoint;
+use crate::rest::request::{Api, Call};
+use crate::runtime::Runtime;
+use crate::sync::{Mutex, lock};
+
+/// A round that lists all jobs of the cluster is followed by a pause of so many times what it took, so that looking
+/// is never more than a small part of what the cluster does.
+const SPARE: u32 = 8;
+
+#[derive(Default)]
+pub(crate) struct Watch {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    turns: HashMap<JobId, Vec<Waiting>>,
+    numbered: u64,
+    count: usize,
+    driver: Option<Pending<()>>,
+    driver_waker: Option<Waker>,
+    /// Looks since the last turn entered: the youngest decides how soon the next one is.
+    looks: u32,
+}
+
+struct Waiting {
+    number: u64,
+    due: bool,
+    waker: Option<Waker>,
+}
+
+/// One operation's wait for a job. Await [`next`](Self::next) for each look.
+pub(crate) struct Turn {
+    watch: Arc<Watch>,
+    job_id: JobId,
+    number: u64,
+}
+
+impl Watch {
+    /// Enters a wait for `job_id`, and starts the driver if it is the first.
+    pub(crate) fn enter(self: &Arc<Self>, api: &Arc<Api>, runtime: &Runtime, job_id: JobId) -> Turn {
+        let mut state = lock(&self.state);
+        state.numbered += 1;
+        state.count += 1;
+        state.looks = 0;
+        let number = state.numbered;
+        state.turns.entry(job_id).or_default().push(Waiting { number, due: false, waker: None });
+        let waker = state.driver_waker.take();
+        if state.driver.is_none() {
+            let operating = Arc::new(Operating::new("watching jobs").reading());
+            let driver = drive(Arc::clone(self), Arc::clone(api), Arc::clone(&operating));
+            state.driver = Some(operation::start(runtime, Some(&api.scope), operating, driver));
+        }
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Turn { watch: Arc::clone(self), job_id, number }
+    }
+
+    /// Gives a turn to all that wait for a job of which `due` is true.
+    fn call(&self, due: impl Fn(&JobId) -> bool) {
+        let mut wakers = Vec::new();
+        let mut state = lock(&self.state);
+        for (_, waiting) in state.turns.iter_mut().filter(|(job_id, _)| due(job_id)) {
+            for waiting in waiting {
+                waiting.due = true;
+                wakers.extend(waiting.waker.take());
+            }
+        }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Turn {
+    /// Completes when it is worth looking at the job.
+    pub(crate) fn next(&mut self) -> impl Future<Output = ()> + Send + '_ {
+        Next(self)
+    }
+}
+
+struct Next<'a>(&'a Turn);
+
+impl Future for Next<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Turn { watch, job_id, number } = self.0;
+        let mut state = lock(&watch.state);
+        let waiting =
+            state.turns.get_mut(job_id).into_iter().flatten().find(|waiting| waiting.number == *number);
+        let Some(waiting) = waiting else {
+            return Poll::Ready(());
+        };
+        if std::mem::take(&mut waiting.due) {
+            return Poll::Ready(());
+        }
+        let old = waiting.waker.replace(context.waker().clone());
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut state = lock(&self.watch.state);
+        let mut left = None;
+        if let Some(waiting) = state.turns.get_mut(&self.job_id) {
+            if let Some(index) = waiting.iter().position(|waiting| waiting.number == self.number) {
+                left = Some(waiting.swap_remove(index));
+            }
+            if waiting.is_empty() {
+                state.turns.remove(&self.job_id);
+            }
+        }
+        state.count -= usize::from(left.is_some());
+        let driver = if state.count == 0 { state.driver.take() } else { None };
+        let waker = if driver.is_some() { state.driver_waker.take() } else { None };
+        drop(state);
+        // Dropping the handle is what stops the driver, which may hold the last of this very watch.
+        drop((left, driver, waker));
+    }
+}
+
+/// One round's list: only what decides.
+#[derive(Deserialize)]
+struct Overview {
+    jobs: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    jid: JobId,
+    state: JobStatus,
+}
+
+async fn drive(watch: Arc<Watch>, api: Arc<Api>, operating: Arc<Operating>) -> Result<()> {
+    let mut last_list = Duration::ZERO;
+    loop {
+        let jobs = lock(&watch.state).turns.len();
+        if jobs == 1 {
+            last_list = Duration::ZERO;
+            watch.call(|_| true);
+        } else if jobs > 1 {
+            let began = Instant::now();
+            let listed =
+                api.get::<Overview>(&operating, Call::new(&endpoint::JOBS, &[], "a list of jobs")).await;
+            last_list = began.elapsed();
+            match listed {
+                Ok(overview) => {
+                    // What is not in the list is unknown, and its own request will say so.
+                    let running: HashMap<JobId, JobStatus> =
+                        overview.jobs.into_iter().map(|job| (job.jid, job.state)).collect();
+                    watch.call(|job_id| running.get(job_id).is_none_or(|state| state.is_globally_terminal()));
+                }
+                // Each request for a result has its own retries and says its own error.
+                Err(_) => watch.call(|_| true),
+            }
+        }
+        operating.enter(Phase::Polling);
+        pause(&watch, &api, last_list).await;
+    }
+}
+
+/// Until the next round. A turn that enters meanwhile shortens the wait, for what counts is the youngest; but never
+/// below what listing all jobs takes several times over.
+async fn pause(watch: &Watch, api: &Api, last_list: Duration) {
+    let began = Instant::now();
+    let mut looks = {
+        let mut state = lock(&watch.state);
+        state.looks = state.looks.saturating_add(1);
+        state.looks
+    };
+    loop {
+        let wait = api.poll.wait_time(looks).max(last_list * SPARE);
+        let mut sleep = api.core.sleep(wait.saturating_sub(began.elapsed()));
+        let younger = std::future::poll_fn(|context| {
+            let mut state = lock(&watch.state);
+            if state.looks < looks {
+                state.looks += 1;
+                return Poll::Ready(Some(state.looks));
+            }
+            let old = state.driver_waker.replace(context.waker().clone());
+            drop(state);
+            drop(old);
+            Pin::new(&mut sleep).poll(context).map(|()| None)
+        })
+        .await;
+        match younger {
+            Some(younger) => looks = younger,
+            None => return,
+        }
+    }
+}
