@@ -153,7 +153,8 @@ pub trait ClusterClient: fmt::Debug + Send + Sync {
     /// `POST /jobs/:jobid/savepoints`, then `GET /jobs/:jobid/savepoints/:triggerid`.
     ///
     /// # Errors
-    /// [`JobNotFound`](crate::ErrorKind::JobNotFound), also for a job that has ended;
+    /// [`JobNotFound`](crate::ErrorKind::JobNotFound);
+    /// [`JobAlreadyTerminal`](crate::ErrorKind::JobAlreadyTerminal) if it has ended;
     /// [`JobNotReady`](crate::ErrorKind::JobNotReady) if not all of its tasks run;
     /// [`SavepointDirectoryMissing`](crate::ErrorKind::SavepointDirectoryMissing);
     /// [`SavepointFailed`](crate::ErrorKind::SavepointFailed);
@@ -223,7 +224,8 @@ pub trait ClusterClient: fmt::Debug + Send + Sync {
     /// `GET /jobs/:jobid/checkpoints/:triggerid`.
     ///
     /// # Errors
-    /// [`JobNotFound`](crate::ErrorKind::JobNotFound), [`JobNotReady`](crate::ErrorKind::JobNotReady),
+    /// [`JobNotFound`](crate::ErrorKind::JobNotFound),
+    /// [`JobAlreadyTerminal`](crate::ErrorKind::JobAlreadyTerminal), [`JobNotReady`](crate::ErrorKind::JobNotReady),
     /// [`CheckpointFailed`](crate::ErrorKind::CheckpointFailed);
     /// [`Unsupported`](crate::ErrorKind::Unsupported) for [`CheckpointType::Incremental`].
     fn trigger_checkpoint(&self, job_id: JobId, checkpoint_type: CheckpointType) -> Pending<u64> {

@@ -63,10 +63,6 @@ impl Waiter {
         Arc::new(Self { claims, state: Mutex::new(state), changed: Condvar::new() })
     }
 
-    pub(crate) fn claims(&self) -> Claims {
-        self.claims
-    }
-
     /// Offers a runnable step; true if it needs to go nowhere else.
     pub(crate) fn offer(&self, node: &Arc<dyn Node>) -> bool {
         let accepts = match node.place() {

@@ -33,6 +33,7 @@ pub(crate) struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     /// An answer of this status and body, without headers.
+    #[cfg(test)]
     pub(crate) fn new(status: u16, body: &'a [u8]) -> Self {
         Self { status, https: false, content_type: None, location: None, retry_after: None, body }
     }

@@ -73,6 +73,7 @@ pub(crate) const RUN_APPLICATION: Endpoint =
     endpoint(Post, "/jars/:jarid/run-application", AskFirst, About::Jar);
 
 pub(crate) const JOBS: Endpoint = endpoint(Get, "/jobs/overview", Safe, About::Cluster);
+pub(crate) const JOB_IDS: Endpoint = endpoint(Get, "/jobs", Safe, About::Cluster);
 pub(crate) const SUBMIT: Endpoint = endpoint(Post, "/jobs", AskFirst, About::Cluster);
 pub(crate) const JOB: Endpoint = endpoint(Get, "/jobs/:jobid", Safe, About::Job);
 pub(crate) const JOB_STATUS: Endpoint = endpoint(Get, "/jobs/:jobid/status", Safe, About::Job);
@@ -85,6 +86,8 @@ pub(crate) const JOB_CONFIG: Endpoint = endpoint(Get, "/jobs/:jobid/config", Saf
 pub(crate) const JOB_PLAN: Endpoint = endpoint(Get, "/jobs/:jobid/plan", Safe, About::Job);
 pub(crate) const EXCEPTIONS: Endpoint = endpoint(Get, "/jobs/:jobid/exceptions", Safe, About::Job);
 pub(crate) const VERTEX: Endpoint = endpoint(Get, "/jobs/:jobid/vertices/:vertexid", Safe, About::Part);
+pub(crate) const VERTEX_ACCUMULATORS: Endpoint =
+    endpoint(Get, "/jobs/:jobid/vertices/:vertexid/accumulators", Safe, About::Part);
 pub(crate) const REQUIREMENTS: Endpoint =
     endpoint(Get, "/jobs/:jobid/resource-requirements", Safe, About::Job);
 pub(crate) const SET_REQUIREMENTS: Endpoint =

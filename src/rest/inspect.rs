@@ -9,11 +9,11 @@ use serde::de::DeserializeOwned;
 use crate::details::{
     ApplicationDetails, ApplicationOverview, CheckpointConfig, CheckpointStatistics, CheckpointingStatistics,
     ClusterOverview, DashboardConfiguration, ExceptionHistory, JarInfo, JobConfigInfo, JobPlan,
-    JobResourceRequirements, JobVertexDetails, Metric, TaskManagerInfo,
+    JobResourceRequirements, JobVertexDetails, Metric, TaskManagerInfo, UserAccumulator,
 };
 use crate::error::{Error, ErrorKind};
 use crate::ids::{ApplicationId, JobId, JobVertexId};
-use crate::job::Acknowledge;
+use crate::job::{Acknowledge, JobStatus};
 use crate::pending::Pending;
 use crate::pending::operation::Operating;
 use crate::plan::ExecutionPlan;
@@ -21,7 +21,7 @@ use crate::rest::client::{RestClusterClient, about_job};
 use crate::rest::endpoint::{self, Endpoint};
 use crate::rest::messages::{
     ApplicationExceptions, ApplicationsOverview, ConfigurationEntry, EmptyResponse, JarList, JobExceptions,
-    JobPlanResponse, TaskManagersInfo,
+    JobIdsWithStatuses, JobPlanResponse, JobVertexAccumulators, TaskManagersInfo,
 };
 use crate::rest::request::Call;
 use crate::rest::submit::{file_name, program};
@@ -127,6 +127,40 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
             Operating::new(format!("asking for the plan of the jar {jar_id}")),
             call.json(&program(plan, plan.job_id)),
             |answer: JobPlanResponse| answer.plan,
+        )
+    }
+
+    /// Runs an uploaded jar as an application of a Flink 2.x cluster: its main method may submit several jobs, and goes
+    /// on after this completes with the application's id. `POST /jars/:jarid/run-application`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] unless `plan` is [`ExecutionPlan::uploaded_jar`];
+    /// [`ErrorKind::JarNotFound`], [`ErrorKind::ProgramFailed`]; [`ErrorKind::Unsupported`] before Flink 2.x.
+    pub fn run_application(&self, plan: ExecutionPlan) -> Pending<ApplicationId> {
+        let id = ApplicationId::random();
+        self.start(Operating::new(format!("running application {id}")), |api, operating| async move {
+            api.run_application(&operating, &plan, id).await
+        })
+    }
+
+    /// Only the ids and states of all jobs: the cheapest list. `GET /jobs`.
+    pub fn job_statuses(&self) -> Pending<BTreeMap<JobId, JobStatus>> {
+        self.read_as(
+            Operating::new("listing the states of jobs").reading(),
+            Call::new(&endpoint::JOB_IDS, &[], "a list of jobs"),
+            |list: JobIdsWithStatuses| list.jobs.into_iter().map(|job| (job.id, job.status)).collect(),
+        )
+    }
+
+    /// One vertex's accumulators, as texts. `GET /jobs/:jobid/vertices/:vertexid/accumulators`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::JobNotFound`], [`ErrorKind::NotFound`].
+    pub fn vertex_accumulators(&self, job_id: JobId, vertex: JobVertexId) -> Pending<Vec<UserAccumulator>> {
+        self.read_as(
+            about_job(&format!("asking for the accumulators of vertex {vertex} of job"), job_id).reading(),
+            Call::new(&endpoint::VERTEX_ACCUMULATORS, &[&job_id, &vertex], "the accumulators of a vertex"),
+            |answer: JobVertexAccumulators| answer.user_accumulators,
         )
     }
 

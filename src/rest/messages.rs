@@ -168,9 +168,6 @@ pub(crate) struct JarRunResponse {
     /// The first job, if the program made several.
     #[serde(rename = "jobid")]
     pub(crate) job_id: JobId,
-    /// Flink 2.x.
-    #[serde(rename = "applicationId", default)]
-    pub(crate) application_id: Option<ApplicationId>,
 }
 
 /// `POST /jars/:jarid/run-application`.

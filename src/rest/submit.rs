@@ -10,16 +10,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::details::ApplicationDetails;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{JobId, TriggerId};
+use crate::ids::{ApplicationId, JobId, TriggerId};
 use crate::job::JobStatus;
 use crate::pending::operation::{self, Operating};
 use crate::plan::{ExecutionPlan, PlanSource, UploadProgress};
 use crate::rest::classify::job_failure;
 use crate::rest::endpoint;
 use crate::rest::messages::{
-    DistributedCacheFile, EmptyResponse, JarList, JarPlanRequest, JarRunRequest, JarRunResponse,
-    JarUploadResponse, JobExecutionResultResponse, JobSubmitRequest, JobSubmitResponse,
+    DistributedCacheFile, EmptyResponse, JarList, JarPlanRequest, JarRunApplicationResponse, JarRunRequest,
+    JarRunResponse, JarUploadResponse, JobExecutionResultResponse, JobSubmitRequest, JobSubmitResponse,
 };
 use crate::rest::multipart::Multipart;
 use crate::rest::request::{Api, Call, Tries};
@@ -172,7 +173,7 @@ impl Api {
         match self.call::<EmptyResponse>(operating, &mut tries, &call).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::JarNotFound && tries.perhaps_sent() => Ok(()),
-            Err(error) => Err(tries.give_up(error)),
+            Err(error) => Err(tries.give_up(error).with_jar_id(id)),
         }
     }
 
@@ -194,11 +195,50 @@ impl Api {
         loop {
             let error = match self.call::<JarRunResponse>(operating, &mut tries, &call).await {
                 Ok(run) => return Ok(run.job_id),
-                Err(error) => error.with_job_id(job_id),
+                Err(error) => error.with_job_id(job_id).with_jar_id(jar),
             };
             match self.submitted_before(operating, &mut tries, error, Some(job_id)).await? {
                 Some(job_id) => return Ok(job_id),
                 None => continue,
+            }
+        }
+    }
+
+    /// Runs an uploaded jar as an application of Flink 2.x, under this id.
+    pub(crate) async fn run_application(
+        &self,
+        operating: &Operating,
+        plan: &ExecutionPlan,
+        id: ApplicationId,
+    ) -> Result<ApplicationId> {
+        plan.check()?;
+        let jar = plan.uploaded_jar_id()?;
+        let call = Call::new(&endpoint::RUN_APPLICATION, &[&jar], "the id of an application").patient().json(
+            &JarRunRequest {
+                program: program(plan, plan.job_id),
+                savepoint_path: plan.savepoint.as_deref(),
+                allow_non_restored_state: plan.allow_non_restored_state,
+                claim: plan.claim_mode.into(),
+                application_id: Some(id),
+            },
+        );
+        let mut tries = Tries::new();
+        loop {
+            let error = match self.call::<JarRunApplicationResponse>(operating, &mut tries, &call).await {
+                Ok(run) => return Ok(run.application_id),
+                Err(error) => error.with_jar_id(jar),
+            };
+            match error.kind() {
+                ErrorKind::DuplicateJob if tries.perhaps_sent() => return Ok(id),
+                _ if !tries.perhaps_sent() => return Err(error),
+                _ => {}
+            }
+            self.pause(operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
+            let look = Call::new(&endpoint::APPLICATION, &[&id], "the details of an application");
+            match self.get::<ApplicationDetails>(operating, look).await {
+                Ok(_) => return Ok(id),
+                Err(error) if error.kind() == ErrorKind::NotFound && !tries.leader_changed() => {}
+                Err(error) => return Err(tries.give_up(error)),
             }
         }
     }

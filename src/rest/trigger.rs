@@ -108,6 +108,28 @@ impl Api {
         operating: &Operating,
         order: &SavepointOrder,
     ) -> Result<String> {
+        match self.savepoint_once(operating, order).await {
+            Err(error) => Err(self.ended_or_unknown(operating, order.job_id, error).await),
+            done => done,
+        }
+    }
+
+    /// Flink does not find a job that has ended when a savepoint or checkpoint is asked of it, though it knows it
+    /// otherwise. Which of the two it is matters to a caller.
+    async fn ended_or_unknown(&self, operating: &Operating, job_id: JobId, error: Error) -> Error {
+        if error.kind() != ErrorKind::JobNotFound {
+            return error;
+        }
+        match self.job_status(operating, job_id).await {
+            Ok(status) if status.is_globally_terminal() => {
+                let message = format!("the job has ended: it is {status}");
+                Error::new(ErrorKind::JobAlreadyTerminal, message).with_source(error)
+            }
+            _ => error,
+        }
+    }
+
+    async fn savepoint_once(&self, operating: &Operating, order: &SavepointOrder) -> Result<String> {
         let since = SystemTime::now();
         self.trigger_savepoint(operating, order).await?;
         operating.follow()?;
@@ -222,6 +244,19 @@ impl Api {
         trigger_id: TriggerId,
         checkpoint_type: CheckpointType,
     ) -> Result<u64> {
+        match self.checkpoint_once(operating, job_id, trigger_id, checkpoint_type).await {
+            Err(error) => Err(self.ended_or_unknown(operating, job_id, error).await),
+            done => done,
+        }
+    }
+
+    async fn checkpoint_once(
+        &self,
+        operating: &Operating,
+        job_id: JobId,
+        trigger_id: TriggerId,
+        checkpoint_type: CheckpointType,
+    ) -> Result<u64> {
         let call = Call::new(&endpoint::CHECKPOINT, &[&job_id], "the trigger id of a checkpoint")
             .json(&CheckpointTriggerRequest { checkpoint_type, trigger_id });
         let status = [job_id.to_string(), trigger_id.to_string()];
@@ -305,7 +340,7 @@ impl Api {
             let followed = self.follow_operation(operating, status, triggered.request_id, kind).await;
             match followed {
                 Err(error) if error.kind() == ErrorKind::OperationLost && !tries.was_lost() => {
-                    tries.note_lost()
+                    tries.note_lost();
                 }
                 followed => return followed,
             }

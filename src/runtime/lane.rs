@@ -96,9 +96,8 @@ impl Lane {
             // What a step makes runnable in this lane runs here and now, but only if nothing else is waiting for a
             // thread: a long chain must not hold up others.
             while let Some(Runnable { node, helper }) = next {
-                next = if node.place() == self.place && helper.is_none() && self.is_empty() {
-                    run(node)
-                } else if node.place() == Place::Anywhere {
+                let own = node.place() == self.place && helper.is_none() && self.is_empty();
+                next = if own || node.place() == Place::Anywhere {
                     run(node)
                 } else {
                     settle(Some(Runnable { node, helper }));
