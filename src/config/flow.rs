@@ -187,13 +187,9 @@ impl Reader<'_> {
             }
         }
         // `[a]b` and `a[b]` are malformed: what follows the text is for the caller to refuse.
-        let text = text.split_ascii_whitespace().fold(String::new(), |mut text, word| {
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text.push_str(word);
-            text
-        });
+        // A line break folds into a space; spaces within a line are the text's own.
+        let lines: Vec<_> = text.lines().map(|line| line.trim_matches([' ', '\t', '\r'])).collect();
+        let text = lines.join(" ").trim_matches([' ', '\t']).to_owned();
         let indicator_alone =
             (text.starts_with(['-', '?']) && text[1..].starts_with(' ')) || text == "-" || text == "?";
         (!text.is_empty() && !indicator_alone).then_some(text)
@@ -225,6 +221,7 @@ mod tests {
             ("[a, b]", "[a, b]"),
             ("[]", "[]"),
             ("[ ]", "[]"),
+            ("[0  A, b\n  c]", "[0  A, b c]"),
             ("[a,]", "[a]"),
             ("['a;b', \"b\\n\", c d]", "[a;b, \"b\\n\", c d]"),
             ("[a: b, c]", "[{a: b}, c]"),
