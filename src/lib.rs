@@ -12,6 +12,7 @@ mod ids;
 mod java_stream;
 mod job;
 mod job_result;
+mod panics;
 mod pending;
 mod plan;
 mod rest;

@@ -1,7 +1,11 @@
-//! The standard library's locks, or loom's when the races are being model-checked.
+//! The standard library's locks and atomics, or loom's when the races are being model-checked.
 
 #[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64};
+#[cfg(loom)]
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64};
 #[cfg(not(loom))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 

@@ -7,14 +7,17 @@
 //! waking, continuing and dropping all happen unlocked, because a waker's or a value's code may be the caller's and
 //! may come back to this very cell.
 //!
-//! The first completion wins. A second one (close racing with the answer) gets its value back for the discard.
+//! The first completion wins. A second one (close racing with the answer) gets its value back for the discard. Letting
+//! go is final: a node that registers itself afterwards (it was being told its sources while another decided) is not
+//! kept. A cell that is dropped empty completes its continuation with `Closed`, whoever lost it.
 
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::task::{Poll, Waker};
 
-use crate::error::Result;
-use crate::pending::node::{Receive, Runnable};
+use crate::error::{Error, ErrorKind, Result};
+use crate::panics::caught;
+use crate::pending::node::{Receive, Runnable, settle};
 use crate::pending::waiter::Waiter;
 use crate::sync::{Mutex, lock};
 
@@ -79,7 +82,9 @@ impl<T> Cell<T> {
             Taker::Waker(waker) => {
                 state.outcome = Outcome::Full(result);
                 drop(state);
-                waker.wake();
+                if let Err(error) = caught(|| waker.wake()) {
+                    log::error!("a waker panicked: {error}");
+                }
                 Completed::Stored
             }
             Taker::Next(node, index) => {
@@ -109,14 +114,23 @@ impl<T> Cell<T> {
 
     /// Takes the result, or else makes `waker` the one to wake for it.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<T>> {
+        {
+            let mut state = lock(&self.state);
+            if let Some(result) = state.take() {
+                return Poll::Ready(result);
+            }
+            if matches!(&state.taker, Taker::Waker(known) if known.will_wake(waker)) {
+                return Poll::Pending;
+            }
+        }
+        // Cloning a waker is an executor's code.
+        let new = Taker::Waker(waker.clone());
         let mut state = lock(&self.state);
         if let Some(result) = state.take() {
+            drop(state);
             return Poll::Ready(result);
         }
-        if matches!(&state.taker, Taker::Waker(known) if known.will_wake(waker)) {
-            return Poll::Pending;
-        }
-        let old = mem::replace(&mut state.taker, Taker::Waker(waker.clone()));
+        let old = mem::replace(&mut state.taker, new);
         drop(state);
         drop(old);
         Poll::Pending
@@ -137,6 +151,9 @@ impl<T> Cell<T> {
         let mut state = lock(&self.state);
         if let Some(result) = state.take() {
             return Some(result);
+        }
+        if matches!(state.taker, Taker::Nobody) {
+            return None;
         }
         let old = mem::replace(&mut state.taker, Taker::Next(node, index));
         drop(state);
@@ -163,6 +180,19 @@ impl<T> Cell<T> {
         drop(state);
         drop(old);
         true
+    }
+}
+
+impl<T> Drop for Cell<T> {
+    /// Only a continuation can be left here: a handle, a waiter and a waker's handle would have kept the cell.
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let (Outcome::Empty, Taker::Next(..)) = (&state.outcome, &state.taker) {
+            let lost = Error::new(ErrorKind::Closed, "its runtime was shut down before there was a result");
+            if let Completed::Passed(next) = self.complete(Err(lost)) {
+                settle(next);
+            }
+        }
     }
 }
 

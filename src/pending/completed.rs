@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::pending::node::{LetGo, Node, Receive, Requests, Runnable, enlist, let_go};
+use crate::panics::drop_contained;
+use crate::pending::node::{LetGo, Node, Receive, Requests, Runnable, discard, enlist, let_go};
 use crate::pending::waiter::{Claims, Waiter};
 use crate::pending::{Keep, Pending, Repr};
+use crate::runtime::Core;
 use crate::sync::{Mutex, lock};
 
 /// The outcomes of several handles, each with its index, in the order in which they come.
@@ -22,26 +24,35 @@ pub struct AsCompleted<T: Send + 'static> {
     _keep: Keep,
 }
 
+type Outcomes<T> = VecDeque<(usize, Result<T>)>;
+
 struct Inbox<T> {
-    outcomes: Mutex<VecDeque<(usize, Result<T>)>>,
+    /// `None` when the iterator is gone.
+    outcomes: Mutex<Option<Outcomes<T>>>,
     waiter: Arc<Waiter>,
+    /// Where what nobody will take is dropped; none if all outcomes were there from the start.
+    core: Option<Arc<Core>>,
 }
 
 impl<T: Send + 'static> AsCompleted<T> {
     pub(crate) fn new(pendings: Vec<Pending<T>>) -> Self {
         // Requests are left to the request lane: this thread is to hear of whichever comes first. Functions it must
         // be able to run, since it may be the only callback thread.
-        let inbox =
-            Arc::new(Inbox { outcomes: Mutex::new(VecDeque::new()), waiter: Waiter::new(Claims::Functions) });
-        let mut completed = Self {
-            inbox,
-            sources: Vec::with_capacity(pendings.len()),
-            left: pendings.len(),
-            _keep: Keep::None,
-        };
-        for (index, pending) in pendings.into_iter().enumerate() {
-            let (repr, keep) = pending.into_repr();
-            completed._keep.add(keep);
+        let mut keep = Keep::None;
+        let mut parts = Vec::with_capacity(pendings.len());
+        for pending in pendings {
+            let (repr, kept) = pending.into_repr();
+            keep.add(kept);
+            parts.push(repr);
+        }
+        let inbox = Arc::new(Inbox {
+            outcomes: Mutex::new(Some(VecDeque::new())),
+            waiter: Waiter::new(Claims::Functions),
+            core: keep.first().map(|runtime| Arc::clone(runtime.core())),
+        });
+        let mut completed =
+            Self { inbox, sources: Vec::with_capacity(parts.len()), left: parts.len(), _keep: keep };
+        for (index, repr) in parts.into_iter().enumerate() {
             let source = match repr {
                 Repr::Ready(outcome) => {
                     completed.inbox.put(index, outcome);
@@ -73,7 +84,7 @@ impl<T: Send + 'static> Iterator for AsCompleted<T> {
             return None;
         }
         loop {
-            let next = lock(&self.inbox.outcomes).pop_front();
+            let next = lock(&self.inbox.outcomes).as_mut().and_then(VecDeque::pop_front);
             if let Some((index, outcome)) = next {
                 self.left -= 1;
                 self.sources[index] = None;
@@ -95,9 +106,11 @@ impl<T: Send + 'static> std::iter::FusedIterator for AsCompleted<T> {}
 impl<T: Send + 'static> Drop for AsCompleted<T> {
     fn drop(&mut self) {
         self.inbox.waiter.retire();
+        let unseen = lock(&self.inbox.outcomes).take();
         for source in self.sources.drain(..).flatten() {
             let_go(source, LetGo::Dropped);
         }
+        drop_contained(unseen);
     }
 }
 
@@ -107,9 +120,19 @@ impl<T: Send + 'static> fmt::Debug for AsCompleted<T> {
     }
 }
 
-impl<T> Inbox<T> {
+impl<T: Send + 'static> Inbox<T> {
     fn put(&self, index: usize, outcome: Result<T>) {
-        lock(&self.outcomes).push_back((index, outcome));
+        let mut outcomes = lock(&self.outcomes);
+        if let Some(outcomes) = &mut *outcomes {
+            outcomes.push_back((index, outcome));
+        } else {
+            drop(outcomes);
+            if let Some(core) = &self.core {
+                discard(core, outcome);
+            }
+            return;
+        }
+        drop(outcomes);
         self.waiter.finish();
     }
 }

@@ -6,10 +6,10 @@
 //! of `Ready` has claimed the step. The function runs unlocked, its panic becomes the result.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::panics::{caught, drop_contained};
 use crate::pending::cell::Cell;
 use crate::pending::node::{
     LetGo, Node, Place, Receive, Requests, Runnable, Source, Sources, Subject, complete, discard, enlist,
@@ -34,7 +34,9 @@ struct Derived<S, U, F> {
 
 struct State<S, F> {
     step: Step<S, F>,
-    helper: Option<Arc<Waiter>>,
+    helper: Option<(Arc<Waiter>, Requests)>,
+    /// How the handle was let go, for a function that is running and may still answer with another handle.
+    gone: Option<LetGo>,
 }
 
 enum Step<S, F> {
@@ -62,12 +64,26 @@ where
     U: Send + 'static,
     F: FnOnce(Result<S>) -> Answer<U> + Send + 'static,
 {
+    derive_or(pending, function, run_here)
+}
+
+/// Continues `pending` by `function` when the outcome comes, or by `done` if it is there.
+fn derive_or<S, U, F>(
+    pending: Pending<S>,
+    function: F,
+    done: impl FnOnce(&Keep, F, Result<S>) -> Pending<U>,
+) -> Pending<U>
+where
+    S: Send + 'static,
+    U: Send + 'static,
+    F: FnOnce(Result<S>) -> Answer<U> + Send + 'static,
+{
     let (source, keep) = match pending.into_repr() {
-        (Repr::Ready(outcome), _) => return answered(call(function, outcome)),
+        (Repr::Ready(outcome), keep) => return done(&keep, function, outcome),
         (Repr::Source(source), keep) => (source, keep),
     };
     if let Some(outcome) = source.cell().take() {
-        return answered(call(function, outcome));
+        return done(&keep, function, outcome);
     }
     let node: Arc<dyn Node> = Arc::clone(&source) as _;
     let derived = Arc::new(Derived {
@@ -76,6 +92,7 @@ where
         state: Mutex::new(State {
             step: Step::Blocked { function, source: Arc::downgrade(&node) },
             helper: None,
+            gone: None,
         }),
     });
     let Some(outcome) = source.cell().pass_to(Arc::clone(&derived) as _, 0) else {
@@ -84,9 +101,64 @@ where
     // It came just now, so nobody else knows of the node.
     let step = mem::replace(&mut lock(&derived.state).step, Step::Done);
     match step {
-        Step::Blocked { function, .. } => answered(call(function, outcome)),
+        Step::Blocked { function, .. } => done(&keep, function, outcome),
         _ => Pending::failed(crate::pending::operation::closed()),
     }
+}
+
+/// Continues `pending` by `function` as if its outcome were still to come, even if it is there.
+pub(crate) fn derive_queued<S, U, F>(pending: Pending<S>, function: F) -> Pending<U>
+where
+    S: Send + 'static,
+    U: Send + 'static,
+    F: FnOnce(Result<S>) -> Answer<U> + Send + 'static,
+{
+    derive_or(pending, function, queue)
+}
+
+/// How many functions that run at once, on their registering thread, may be nested in one another.
+const NESTED: usize = 16;
+
+thread_local! {
+    static NESTING: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Runs `function` on this thread. A recursion (a function that continues a finished handle by itself, and so on) does
+/// so only to some depth, and then goes on from the callback lane with an empty stack.
+fn run_here<S, U, F>(keep: &Keep, function: F, outcome: Result<S>) -> Pending<U>
+where
+    S: Send + 'static,
+    U: Send + 'static,
+    F: FnOnce(Result<S>) -> Answer<U> + Send + 'static,
+{
+    let nesting = NESTING.get();
+    if nesting >= NESTED {
+        return queue(keep, function, outcome);
+    }
+    NESTING.set(nesting + 1);
+    let answer = call(function, outcome);
+    NESTING.set(nesting);
+    match answer {
+        Answer::Result(result) => Pending::settled(result),
+        Answer::Link(pending) => pending,
+    }
+}
+
+/// A node whose step can run and is queued in the callback lane.
+fn queue<S, U, F>(keep: &Keep, function: F, outcome: Result<S>) -> Pending<U>
+where
+    S: Send + 'static,
+    U: Send + 'static,
+    F: FnOnce(Result<S>) -> Answer<U> + Send + 'static,
+{
+    let runtime = keep.first().cloned().unwrap_or_else(Runtime::shared);
+    let derived = Arc::new(Derived {
+        core: Arc::clone(runtime.core()),
+        cell: Cell::new(),
+        state: Mutex::new(State { step: Step::Ready { function, outcome }, helper: None, gone: None }),
+    });
+    runtime.core().push_fresh(Arc::clone(&derived) as _);
+    Pending::from_source(derived, runtime)
 }
 
 /// Runs `function` on the callback lane, or on the thread that waits for it first.
@@ -95,26 +167,11 @@ where
     U: Send + 'static,
     F: FnOnce() -> Result<U> + Send + 'static,
 {
-    let function = move |_: Result<()>| Answer::Result(function());
-    let derived = Arc::new(Derived {
-        core: Arc::clone(runtime.core()),
-        cell: Cell::new(),
-        state: Mutex::new(State { step: Step::Ready { function, outcome: Ok(()) }, helper: None }),
-    });
-    runtime.core().push_fresh(Arc::clone(&derived) as _);
-    Pending::from_source(derived, runtime.clone())
-}
-
-fn answered<U: Send + 'static>(answer: Answer<U>) -> Pending<U> {
-    match answer {
-        Answer::Result(result) => Pending::settled(result),
-        Answer::Link(pending) => pending,
-    }
+    queue(&Keep::One(runtime.clone()), move |_: Result<()>| Answer::Result(function()), Ok(()))
 }
 
 fn call<S, U>(function: impl FnOnce(Result<S>) -> Answer<U>, outcome: Result<S>) -> Answer<U> {
-    catch_unwind(AssertUnwindSafe(|| function(outcome)))
-        .unwrap_or_else(|payload| Answer::Result(Err(Error::from_panic(&*payload))))
+    caught(|| function(outcome)).unwrap_or_else(|panicked| Answer::Result(Err(panicked)))
 }
 
 impl<S, U, F> Derived<S, U, F>
@@ -136,24 +193,24 @@ where
             (Repr::Source(inner), keep) => (inner, keep),
         };
         let node: Arc<dyn Node> = Arc::clone(&inner) as _;
-        if self.cell.is_unwanted() {
-            // As if the caller had dropped the handle that the function made.
-            let_go(node, LetGo::Dropped);
+        let mut state = lock(&self.state);
+        if let Some(how) = state.gone {
+            drop(state);
+            // As if the caller had let go of the handle that the function made.
+            let_go(node, how);
             return self.end(Err(crate::pending::operation::closed()));
         }
-        let helper = {
-            let mut state = lock(&self.state);
-            state.step = Step::Linked { inner: Arc::downgrade(&node), _keep: keep };
-            state.helper.clone()
-        };
+        state.step = Step::Linked { inner: Arc::downgrade(&node), _keep: keep };
+        let helper = state.helper.clone();
+        drop(state);
         let link = Arc::new(Link { target: Arc::clone(&self) as _, outcome: Mutex::new(None) });
         if let Some(result) = inner.cell().pass_to(link, 0) {
             return self.end(result);
         }
         // A waiter that came before the link was there found nothing behind this node to enlist at. One that comes
         // from now on finds the inner handle itself.
-        if let Some(waiter) = helper {
-            enlist(node, &waiter, Requests::Leave);
+        if let Some((waiter, requests)) = helper {
+            enlist(node, &waiter, requests);
         }
         None
     }
@@ -192,7 +249,7 @@ where
 
     fn enlist(self: Arc<Self>, waiter: &Arc<Waiter>, requests: Requests, sources: &mut Sources) {
         let mut state = lock(&self.state);
-        state.helper = Some(Arc::clone(waiter));
+        state.helper = Some((Arc::clone(waiter), requests));
         match &state.step {
             Step::Blocked { source: behind, .. } | Step::Linked { inner: behind, .. } => {
                 sources.extend(behind.upgrade().map(|source| (source, requests)));
@@ -211,6 +268,7 @@ where
             return;
         }
         let mut state = lock(&self.state);
+        state.gone = Some(how);
         if let Step::Linked { inner, .. } = &state.step {
             sources.extend(inner.upgrade());
             return;
@@ -231,7 +289,7 @@ where
             sources.extend(source.upgrade());
         }
         // The function's captures are the caller's, and so is this thread.
-        drop(cancelled);
+        drop_contained(cancelled);
     }
 
     fn subject(&self) -> Subject {
@@ -266,7 +324,7 @@ where
         match mem::replace(&mut state.step, Step::Done) {
             Step::Blocked { function, .. } => {
                 state.step = Step::Ready { function, outcome };
-                let helper = state.helper.clone();
+                let helper = state.helper.as_ref().map(|(waiter, _)| Arc::clone(waiter));
                 drop(state);
                 Some(Runnable { node: self, helper })
             }

@@ -5,6 +5,7 @@
 //! decided, the decision waits as `decided` until a step of this node, on whichever thread, lets the other sources go
 //! and completes the result. Later outcomes are discarded.
 
+use std::marker::PhantomData;
 use std::sync::{Arc, Weak};
 
 use crate::error::Result;
@@ -33,8 +34,7 @@ struct State<T, U, R> {
     rule: Option<R>,
     sources: Vec<Weak<dyn Node>>,
     decided: Option<Result<U>>,
-    _keep: Keep,
-    _takes: std::marker::PhantomData<fn(T)>,
+    _takes: PhantomData<fn(T)>,
 }
 
 /// Joins `pendings` by `rule`. There is at least one.
@@ -51,37 +51,65 @@ where
         keep.add(kept);
         parts.push(repr);
     }
-    let runtime = keep.first().cloned().unwrap_or_else(Runtime::shared);
-    let gather = Arc::new(Gather {
-        core: Arc::clone(runtime.core()),
-        cell: Cell::new(),
-        state: Mutex::new(State {
-            rule: Some(rule),
-            sources: parts
-                .iter()
-                .filter_map(|part| match part {
-                    Repr::Source(source) => {
-                        let node: Arc<dyn Node> = Arc::clone(source) as _;
-                        Some(Arc::downgrade(&node))
-                    }
-                    Repr::Ready(_) => None,
-                })
-                .collect(),
-            decided: None,
-            _keep: keep.clone(),
-            _takes: std::marker::PhantomData,
-        }),
-    });
+    let gather = Gather::of(&keep, rule, parts.iter().filter_map(node_of).collect());
     for (index, part) in parts.into_iter().enumerate() {
-        let outcome = match part {
-            Repr::Ready(outcome) => Some(outcome),
-            Repr::Source(source) => source.cell().pass_to(Arc::clone(&gather) as _, index),
-        };
-        if let Some(outcome) = outcome {
-            settle(Arc::clone(&gather).receive(index, outcome));
-        }
+        gather.follow(part, index, |gather| gather);
     }
     Pending::from_source_kept(gather, keep)
+}
+
+/// Joins two handles of different types.
+pub(crate) fn zip<A: Send + 'static, B: Send + 'static>(
+    left: Pending<A>,
+    right: Pending<B>,
+) -> Pending<(A, B)> {
+    let (left, mut keep) = left.into_repr();
+    let (right, kept) = right.into_repr();
+    keep.add(kept);
+    let sources = node_of(&left).into_iter().chain(node_of(&right)).collect();
+    let gather = Gather::of(&keep, Zip { left: None, right: None }, sources);
+    gather.follow(left, 0, |gather| Arc::new(Sided { gather, side: Side::Left }));
+    gather.follow(right, 1, |gather| Arc::new(Sided { gather, side: Side::Right }));
+    Pending::from_source_kept(gather, keep)
+}
+
+fn node_of<T: Send + 'static>(part: &Repr<T>) -> Option<Weak<dyn Node>> {
+    let Repr::Source(source) = part else { return None };
+    let node: Arc<dyn Node> = Arc::clone(source) as _;
+    Some(Arc::downgrade(&node))
+}
+
+impl<T, U, R> Gather<T, U, R>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    R: Rule<T, U> + 'static,
+{
+    fn of(keep: &Keep, rule: R, sources: Vec<Weak<dyn Node>>) -> Arc<Self> {
+        let runtime = keep.first().cloned().unwrap_or_else(Runtime::shared);
+        Arc::new(Self {
+            core: Arc::clone(runtime.core()),
+            cell: Cell::new(),
+            state: Mutex::new(State { rule: Some(rule), sources, decided: None, _takes: PhantomData }),
+        })
+    }
+
+    /// Has the outcome of `part` delivered to what `receiver` makes of this node: now if it is there, else when it
+    /// comes.
+    fn follow<S, N>(self: &Arc<Self>, part: Repr<S>, index: usize, receiver: impl FnOnce(Arc<Self>) -> Arc<N>)
+    where
+        S: Send + 'static,
+        N: Receive<S> + 'static,
+    {
+        let receiver = receiver(Arc::clone(self));
+        let outcome = match part {
+            Repr::Ready(outcome) => Some(outcome),
+            Repr::Source(source) => source.cell().pass_to(Arc::clone(&receiver) as _, index),
+        };
+        if let Some(outcome) = outcome {
+            settle(receiver.receive(index, outcome));
+        }
+    }
 }
 
 impl<T, U, R> Node for Gather<T, U, R>
@@ -211,9 +239,14 @@ impl<T: Send> Rule<T, T> for Any {
             Ok(value) => return Some(Ok(value)),
             Err(error) => error,
         };
-        let errors = self.0.put(index, error)?;
-        let listed: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        let last = errors.into_iter().next_back()?;
+        self.0.slots[index] = Some(error);
+        self.0.missing -= 1;
+        if self.0.missing > 0 {
+            return None;
+        }
+        let listed: Vec<String> = self.0.slots.iter().flatten().map(ToString::to_string).collect();
+        // The others are dropped with the rule, after the lock.
+        let last = self.0.slots.pop()??;
         let message = format!("all {} failed: {}", listed.len(), listed.join("; "));
         Some(Err(crate::error::Error::new(last.kind(), message).with_source(last)))
     }
@@ -228,22 +261,15 @@ impl<T: Send> Rule<T, T> for First {
     }
 }
 
-/// Two handles of different types, as one of [`Side`]s.
-pub(crate) enum Side<A, B> {
+/// The outcomes of two handles of different types, as one type.
+enum Side<A, B> {
     Left(A),
     Right(B),
 }
 
-#[derive(Default)]
-pub(crate) struct Zip<A, B> {
+struct Zip<A, B> {
     left: Option<A>,
     right: Option<B>,
-}
-
-impl<A, B> Zip<A, B> {
-    pub(crate) fn new() -> Self {
-        Self { left: None, right: None }
-    }
 }
 
 impl<A: Send, B: Send> Rule<Side<A, B>, (A, B)> for Zip<A, B> {
@@ -260,5 +286,19 @@ impl<A: Send, B: Send> Rule<Side<A, B>, (A, B)> for Zip<A, B> {
                 None
             }
         }
+    }
+}
+
+type Zipped<A, B> = Gather<Side<A, B>, (A, B), Zip<A, B>>;
+
+/// Says which side an outcome is of, on its way into a [`Zip`].
+struct Sided<A, B, S> {
+    gather: Arc<Zipped<A, B>>,
+    side: fn(S) -> Side<A, B>,
+}
+
+impl<A: Send + 'static, B: Send + 'static, S: Send + 'static> Receive<S> for Sided<A, B, S> {
+    fn receive(self: Arc<Self>, index: usize, outcome: Result<S>) -> Option<Runnable> {
+        Arc::clone(&self.gather).receive(index, outcome.map(self.side))
     }
 }

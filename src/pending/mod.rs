@@ -5,8 +5,10 @@ mod completed;
 mod derived;
 mod gather;
 pub(crate) mod node;
+mod one;
 pub(crate) mod operation;
 mod promise;
+mod several;
 mod timeout;
 pub(crate) mod waiter;
 
@@ -18,14 +20,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
-
 pub use self::completed::AsCompleted;
 pub(crate) use self::derived::spawn;
 pub use self::promise::Promise;
+pub(crate) use self::promise::promise as promise_on;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pending::derived::Answer;
-use crate::pending::gather::{All, AllSettled, Any, First, Side, Zip};
 use crate::pending::node::{LetGo, Node, Source, let_go};
 use crate::pending::waiter::{Claims, Waiter};
 use crate::runtime::Runtime;
@@ -61,8 +60,9 @@ use crate::runtime::Runtime;
 /// - A request runs on a request thread of the [`Runtime`], or on the thread that waits for it, if no other has begun
 ///   it and a connection is open.
 /// - A function given to a combinator runs in one of three places: on the registering thread, at once, if the result
-///   is there already; on the thread that waits for this chain; or on a callback thread. Never on a request thread or
-///   the timer, never under a lock of this crate.
+///   is there already (but [`then_queued`](Self::then_queued) never does, nor a recursion that is 16 such functions
+///   deep); on the thread that waits for this chain; or on a callback thread. Never on a request thread or the timer,
+///   never under a lock of this crate.
 /// - A waiting thread runs steps of the chain that it waits for and nothing else. So a callback may call operations
 ///   and wait for them, at any depth, with one callback thread. Two waits no design can save: waiting for a
 ///   [`Promise`] that the waiting thread itself should complete, and waiting while holding a lock that a function of
@@ -79,7 +79,10 @@ use crate::runtime::Runtime;
 ///
 /// # In asynchronous programs
 ///
-/// A `Pending` is a [`Future`] and can be awaited under any executor. `wait` blocks its thread.
+/// A `Pending` is a [`Future`] and can be awaited under any executor. `wait` blocks its thread. Wakers are called by
+/// whichever thread brings the result about, the timer's included, so they must not block. In a callback prefer `wait`
+/// to blocking on a future or a channel: only `wait` and [`as_completed`](Self::as_completed) run the functions that
+/// the result depends on when no callback thread is free.
 ///
 /// # Examples
 /// ```
@@ -261,316 +264,6 @@ impl<T: Send + 'static> Pending<T> {
         }
     }
 
-    /// Continues a success with a function that may fail; a failure passes on.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::{Error, Pending};
-    ///
-    /// let port = Pending::ready("8081").then(|text| text.parse::<u16>().map_err(Error::other));
-    /// assert_eq!(port.wait()?, 8081);
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn then<U, F>(self, function: F) -> Pending<U>
-    where
-        U: Send + 'static,
-        F: FnOnce(T) -> Result<U> + Send + 'static,
-    {
-        derived::derive(self, |outcome| Answer::Result(outcome.and_then(function)))
-    }
-
-    /// Continues a success with a function that cannot fail.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::Pending;
-    ///
-    /// assert_eq!(Pending::ready(vec![1, 2, 3]).map(|list| list.len()).wait()?, 3);
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn map<U, F>(self, function: F) -> Pending<U>
-    where
-        U: Send + 'static,
-        F: FnOnce(T) -> U + Send + 'static,
-    {
-        derived::derive(self, |outcome| Answer::Result(outcome.map(function)))
-    }
-
-    /// Changes a failure into another.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::{Error, ErrorKind, Pending};
-    ///
-    /// let failed = Pending::<()>::failed(Error::new(ErrorKind::Closed, "gone"));
-    /// let error = failed.map_err(|error| error.with_hint("open it again")).wait().unwrap_err();
-    /// assert_eq!(error.to_string(), "gone; open it again");
-    /// ```
-    pub fn map_err<F>(self, function: F) -> Self
-    where
-        F: FnOnce(Error) -> Error + Send + 'static,
-    {
-        derived::derive(self, |outcome| Answer::Result(outcome.map_err(function)))
-    }
-
-    /// Continues a success with another operation; a failure passes on. No thread waits for the second.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::{Pending, Runtime};
-    ///
-    /// let sum = Pending::ready(40).and_then(|n| Runtime::shared().spawn(move || Ok(n + 2)));
-    /// assert_eq!(sum.wait()?, 42);
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn and_then<U, F>(self, function: F) -> Pending<U>
-    where
-        U: Send + 'static,
-        F: FnOnce(T) -> Pending<U> + Send + 'static,
-    {
-        derived::derive(self, |outcome| match outcome {
-            Ok(value) => Answer::Link(function(value)),
-            Err(error) => Answer::Result(Err(error)),
-        })
-    }
-
-    /// Continues either outcome with a function that may fail.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::{Error, ErrorKind, Pending};
-    ///
-    /// let gone = Pending::<u32>::failed(Error::new(ErrorKind::JobNotFound, "no such job"));
-    /// let jobs = gone.handle(|outcome| match outcome {
-    ///     Err(error) if error.kind() == ErrorKind::JobNotFound => Ok(0),
-    ///     other => other,
-    /// });
-    /// assert_eq!(jobs.wait()?, 0);
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn handle<U, F>(self, function: F) -> Pending<U>
-    where
-        U: Send + 'static,
-        F: FnOnce(Result<T>) -> Result<U> + Send + 'static,
-    {
-        derived::derive(self, |outcome| Answer::Result(function(outcome)))
-    }
-
-    /// Continues a failure with a function that may mend it; a success passes on.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::{Error, ErrorKind, Pending};
-    ///
-    /// let failed = Pending::failed(Error::new(ErrorKind::Closed, "gone"));
-    /// assert_eq!(failed.or_else(|_| Ok(0)).wait()?, 0);
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn or_else<F>(self, function: F) -> Self
-    where
-        F: FnOnce(Error) -> Result<T> + Send + 'static,
-    {
-        derived::derive(self, |outcome| Answer::Result(outcome.or_else(function)))
-    }
-
-    /// Looks at the outcome and passes it on.
-    ///
-    /// If the function panics, a success becomes [`ErrorKind::Panicked`]; a failure stays what it is.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::Pending;
-    ///
-    /// let logged = Pending::ready(42).inspect(|outcome| println!("{outcome:?}"));
-    /// assert_eq!(logged.wait()?, 42);
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn inspect<F>(self, function: F) -> Self
-    where
-        F: FnOnce(&Result<T>) + Send + 'static,
-    {
-        derived::derive(self, |outcome| {
-            let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| function(&outcome)));
-            Answer::Result(match (looked, outcome) {
-                (Err(payload), Ok(_)) => Err(Error::from_panic(&*payload)),
-                (Err(payload), Err(error)) => {
-                    log::error!("a function given to inspect panicked: {}", Error::from_panic(&*payload));
-                    Err(error)
-                }
-                (Ok(()), outcome) => outcome,
-            })
-        })
-    }
-
-    /// Both values, or the first failure.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::Pending;
-    ///
-    /// assert_eq!(Pending::ready(6).zip(Pending::ready("seven")).wait()?, (6, "seven"));
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn zip<U: Send + 'static>(self, other: Pending<U>) -> Pending<(T, U)> {
-        gather::gather(vec![self.map(Side::Left), other.map(Side::Right)], Zip::new())
-    }
-
-    /// All values in the order of the handles; fails at the first failure, and then lets the others go.
-    ///
-    /// Of nothing: ready, and empty.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::{Pending, Runtime};
-    ///
-    /// let squares = (0..4).map(|n| Runtime::shared().spawn(move || Ok(n * n)));
-    /// assert_eq!(Pending::all(squares).wait()?, [0, 1, 4, 9]);
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn all(pendings: impl IntoIterator<Item = Self>) -> Pending<Vec<T>> {
-        let pendings: Vec<Self> = pendings.into_iter().collect();
-        if pendings.is_empty() {
-            return Pending::ready(Vec::new());
-        }
-        let rule = All::new(pendings.len());
-        gather::gather(pendings, rule)
-    }
-
-    /// Every outcome in the order of the handles. Never fails itself.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::{Error, ErrorKind, Pending};
-    ///
-    /// let outcomes = Pending::all_settled([
-    ///     Pending::ready(1),
-    ///     Pending::failed(Error::new(ErrorKind::Closed, "gone")),
-    /// ]);
-    /// assert_eq!(outcomes.wait()?.iter().filter(|outcome| outcome.is_ok()).count(), 1);
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn all_settled(pendings: impl IntoIterator<Item = Self>) -> Pending<Vec<Result<T>>> {
-        let pendings: Vec<Self> = pendings.into_iter().collect();
-        if pendings.is_empty() {
-            return Pending::ready(Vec::new());
-        }
-        let rule = AllSettled(All::new(pendings.len()));
-        gather::gather(pendings, rule)
-    }
-
-    /// The first success; the others are let go. If all fail, one error that lists them, of the last one's kind.
-    ///
-    /// Of nothing: an error at once.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::{Error, ErrorKind, Pending};
-    ///
-    /// let one = Pending::any([Pending::failed(Error::new(ErrorKind::Closed, "gone")), Pending::ready(2)]);
-    /// assert_eq!(one.wait()?, 2);
-    /// assert!(Pending::<()>::any([]).wait().is_err());
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn any(pendings: impl IntoIterator<Item = Self>) -> Self {
-        let pendings: Vec<Self> = pendings.into_iter().collect();
-        if pendings.is_empty() {
-            return Self::failed(nothing_to_wait_for());
-        }
-        let rule = Any(All::new(pendings.len()));
-        gather::gather(pendings, rule)
-    }
-
-    /// The first outcome, success or failure; the others are let go.
-    ///
-    /// Of nothing: an error at once.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::Pending;
-    ///
-    /// let (_promise, never) = Pending::promise();
-    /// assert_eq!(Pending::first([never, Pending::ready(2)]).wait()?, 2);
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn first(pendings: impl IntoIterator<Item = Self>) -> Self {
-        let pendings: Vec<Self> = pendings.into_iter().collect();
-        if pendings.is_empty() {
-            return Self::failed(nothing_to_wait_for());
-        }
-        gather::gather(pendings, First)
-    }
-
-    /// The outcomes as an iterator, each with the index of its handle, in the order in which they come.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::Pending;
-    ///
-    /// let (promise, late) = Pending::promise();
-    /// let mut outcomes = Pending::as_completed([late, Pending::ready("early")]);
-    /// assert_eq!(outcomes.next().map(|(index, _)| index), Some(1));
-    /// promise.complete(Ok("late"));
-    /// assert_eq!(outcomes.next().map(|(index, _)| index), Some(0));
-    /// assert!(outcomes.next().is_none());
-    /// ```
-    pub fn as_completed(pendings: impl IntoIterator<Item = Self>) -> AsCompleted<T> {
-        AsCompleted::new(pendings.into_iter().collect())
-    }
-
-    /// Fails with [`ErrorKind::Timeout`] if there is no result within `limit`.
-    ///
-    /// What was sent is not undone: the operation may go on in the cluster, only following it stops. The error names
-    /// the operation and carries its job and trigger ids, so that it can be taken up again.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::time::Duration;
-    /// use flink_client::{ErrorKind, Pending};
-    ///
-    /// let (_promise, never) = Pending::<()>::promise();
-    /// let error = never.timeout(Duration::from_millis(1)).wait().unwrap_err();
-    /// assert_eq!(error.kind(), ErrorKind::Timeout);
-    /// ```
-    pub fn timeout(self, limit: Duration) -> Self {
-        timeout::limit(self, limit)
-    }
-
-    /// Stops following the operation: what is queued is not sent, polls and retries stop, functions that have not
-    /// begun do not run. What is being sent is left to itself. Never cancels the *job*.
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::Pending;
-    ///
-    /// let (promise, pending) = Pending::<()>::promise();
-    /// pending.then(|()| -> flink_client::Result<()> { unreachable!("cancelled before") }).cancel();
-    /// promise.complete(Ok(()));
-    /// ```
-    pub fn cancel(mut self) {
-        if let Some(Repr::Source(source)) = self.repr.take() {
-            let_go(source, LetGo::Cancelled);
-        }
-    }
-
-    /// The result through a channel of capacity one, for [`crossbeam_channel::select!`].
-    ///
-    /// The receiver gets exactly one message. Waiting at the channel does not run the chain's functions on the waiting
-    /// thread, so in a callback prefer [`wait`](Self::wait) or [`as_completed`](Self::as_completed).
-    ///
-    /// # Examples
-    /// ```
-    /// use flink_client::Runtime;
-    ///
-    /// let answer = Runtime::shared().spawn(|| Ok(42)).into_receiver();
-    /// crossbeam_channel::select! {
-    ///     recv(answer) -> result => assert_eq!(result.expect("one message")?, 42),
-    /// }
-    /// # Ok::<(), flink_client::Error>(())
-    /// ```
-    pub fn into_receiver(self) -> Receiver<Result<T>> {
-        promise::into_receiver(self)
-    }
-
     pub(crate) fn settled(result: Result<T>) -> Self {
         Self { repr: Some(Repr::Ready(result)), keep: Keep::None }
     }
@@ -619,10 +312,6 @@ impl<T: Send + 'static> Pending<T> {
         }
         self.take_if_done().ok_or(self)
     }
-}
-
-fn nothing_to_wait_for() -> Error {
-    Error::new(ErrorKind::InvalidArgument, "of no handles, none can come first")
 }
 
 /// A future that is polled after its result was taken; [`Future`] allows anything but harm.

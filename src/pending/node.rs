@@ -10,6 +10,7 @@
 use std::sync::{Arc, Weak};
 
 use crate::error::Result;
+use crate::panics::caught;
 use crate::pending::cell::{Cell, Completed};
 use crate::pending::operation::Operating;
 use crate::pending::waiter::Waiter;
@@ -105,7 +106,7 @@ impl Runnable {
 pub(crate) fn settle(mut next: Option<Runnable>) {
     while let Some(runnable) = next {
         next = if runnable.node.place() == Place::Anywhere {
-            runnable.node.run()
+            run(runnable.node)
         } else {
             runnable.schedule();
             None
@@ -129,6 +130,16 @@ pub(crate) fn complete<T: Send + 'static>(
     }
 }
 
+/// Runs a step. What can panic in it (a caller's function, a waker, the `Drop` of a caller's value) is caught where it
+/// is called, so that the step still does the rest of its work; what is caught here is a mistake of this crate's, and
+/// must not cost the thread either.
+pub(crate) fn run(node: Arc<dyn Node>) -> Option<Runnable> {
+    caught(|| node.run()).unwrap_or_else(|error| {
+        log::error!("a step panicked: {error}");
+        None
+    })
+}
+
 /// Drops a result that nobody wants where its `Drop`, which may be the caller's code, is allowed to run.
 pub(crate) fn discard<T: Send + 'static>(core: &Arc<Core>, result: Result<T>) {
     match result {
@@ -139,9 +150,9 @@ pub(crate) fn discard<T: Send + 'static>(core: &Arc<Core>, result: Result<T>) {
 
 /// Runs `node` and whatever follows from it on this thread, whatever lane it belongs to: there are no threads left.
 pub(crate) fn settle_here(node: Arc<dyn Node>) {
-    let mut next = node.run();
+    let mut next = run(node);
     while let Some(runnable) = next {
-        next = runnable.node.run();
+        next = run(runnable.node);
     }
 }
 

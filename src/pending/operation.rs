@@ -14,23 +14,23 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{JobId, TriggerId};
+use crate::panics::{caught, drop_contained};
 use crate::pending::Pending;
-use crate::pending::cell::Cell;
+use crate::pending::cell::{Cell, Completed};
 use crate::pending::node::{
     LetGo, Node, Place, Requests, Runnable, Source, Sources, Subject, complete, discard, settle,
 };
 use crate::pending::waiter::Waiter;
 use crate::runtime::{Core, Runtime};
-use crate::sync::{Mutex, lock};
+use crate::sync::{AtomicU8, AtomicU64, Mutex, lock};
 
 type Machine<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 
@@ -85,7 +85,7 @@ impl Operating {
 
     /// Nothing that it does changes the cluster, so it may stop whenever nobody looks.
     pub(crate) fn reading(mut self) -> Self {
-        *self.conduct.get_mut() = FOLLOWING;
+        self.conduct = AtomicU8::new(FOLLOWING);
         self
     }
 
@@ -245,6 +245,10 @@ enum Step<T> {
 }
 
 /// Starts an operation of `scope`: its machine is queued at once.
+///
+/// The machine may await delays, and handles of this crate's own operations. Not a handle that a caller's function is
+/// part of: a waiting thread cannot look into the machine, so it could not run that function, and no other callback
+/// thread may be free to. Continue the operation's handle with `and_then` instead.
 pub(crate) fn start<T: Send + 'static>(
     runtime: &Runtime,
     scope: Option<&Arc<Scope>>,
@@ -344,9 +348,7 @@ impl<T: Send + 'static> Node for Operation<T> {
             }
         };
         let waker = Waker::from(Arc::clone(&self));
-        let polled =
-            catch_unwind(AssertUnwindSafe(|| machine.as_mut().poll(&mut Context::from_waker(&waker))));
-        let result = match polled {
+        let result = match caught(|| machine.as_mut().poll(&mut Context::from_waker(&waker))) {
             Ok(Poll::Pending) => {
                 let mut state = lock(&self.state);
                 if !state.stop && !self.operating.may_stop() {
@@ -363,13 +365,11 @@ impl<T: Send + 'static> Node for Operation<T> {
                 Err(Error::new(ErrorKind::Cancelled, "nobody waits for the result any more"))
             }
             Ok(Poll::Ready(result)) => result,
-            Err(payload) => Err(Error::from_panic(&*payload)),
+            Err(panicked) => Err(panicked),
         };
         lock(&self.state).step = Step::Done;
         // What the machine holds is the library's and may be large: gone before anybody hears of the result.
-        if catch_unwind(AssertUnwindSafe(|| drop(machine))).is_err() {
-            log::error!("{}: panicked while it was dropped", self.operating.name);
-        }
+        drop_contained(machine);
         self.end(result)
     }
 
@@ -408,7 +408,7 @@ impl<T: Send + 'static> Node for Operation<T> {
             LetGo::Dropped => None,
         };
         if machine.is_some() {
-            drop(machine);
+            drop_contained(machine);
             settle(self.end(Err(Error::new(ErrorKind::Cancelled, "the handle was let go"))));
         }
     }
@@ -426,7 +426,7 @@ impl<T: Send + 'static> Source<T> for Operation<T> {
 
 impl<T: Send + 'static> Close for Operation<T> {
     fn close(self: Arc<Self>) {
-        drop(self.stop());
+        drop_contained(self.stop());
         settle(self.end(Err(closed())));
     }
 }
@@ -454,8 +454,11 @@ impl<T> Drop for Operation<T> {
             scope.leave(number.load(Ordering::Relaxed));
         }
         let error = self.operating.name_in(Error::new(ErrorKind::Closed, "the runtime was shut down"));
-        if let crate::pending::cell::Completed::Passed(next) = self.cell.complete(Err(error)) {
+        if let Completed::Passed(next) = self.cell.complete(Err(error)) {
             settle(next);
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

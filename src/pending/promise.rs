@@ -20,6 +20,8 @@ use crate::runtime::{Core, Runtime};
 #[must_use = "dropping it fails the handle"]
 pub struct Promise<T: Send + 'static> {
     held: Option<Arc<Held<T>>>,
+    /// Functions may be waiting for the result when all handles are gone; they are not to run here.
+    _keep: Runtime,
 }
 
 struct Held<T> {
@@ -30,7 +32,7 @@ struct Held<T> {
 pub(crate) fn promise<T: Send + 'static>(runtime: &Runtime) -> (Promise<T>, Pending<T>) {
     let held = Arc::new(Held { core: Arc::clone(runtime.core()), cell: Cell::new() });
     let pending = Pending::from_source(Arc::clone(&held) as _, runtime.clone());
-    (Promise { held: Some(held) }, pending)
+    (Promise { held: Some(held), _keep: runtime.clone() }, pending)
 }
 
 impl<T: Send + 'static> Promise<T> {
@@ -125,8 +127,9 @@ pub(crate) fn into_receiver<T: Send + 'static>(pending: Pending<T>) -> Receiver<
 
 impl<T: Send + 'static> Receive<T> for ToChannel<T> {
     fn receive(self: Arc<Self>, _index: usize, outcome: Result<T>) -> Option<Runnable> {
-        if let Err(unsent) = self.sender.send(outcome) {
-            discard(&self.core, unsent.0);
+        // Full it cannot be.
+        if let Err(unsent) = self.sender.try_send(outcome) {
+            discard(&self.core, unsent.into_inner());
         }
         None
     }

@@ -16,7 +16,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::pending::node::{Node, Place, Requests, enlist, settle};
+use crate::pending::node::{Node, Place, Requests, enlist, run, settle};
 use crate::runtime::{Core, current_place};
 use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait};
 
@@ -27,9 +27,15 @@ pub(crate) struct Waiter {
 }
 
 struct State {
-    offered: VecDeque<Arc<dyn Node>>,
+    offered: VecDeque<Offer>,
     phase: Phase,
     finished: bool,
+}
+
+struct Offer {
+    node: Arc<dyn Node>,
+    /// No lane has it.
+    only_here: bool,
 }
 
 #[derive(PartialEq)]
@@ -77,11 +83,11 @@ impl Waiter {
         if state.phase == Phase::Left {
             return false;
         }
-        let exclusive = state.phase == Phase::Parked && state.offered.is_empty();
-        state.offered.push_back(Arc::clone(node));
+        let only_here = state.phase == Phase::Parked && state.offered.is_empty();
+        state.offered.push_back(Offer { node: Arc::clone(node), only_here });
         drop(state);
         self.changed.notify_one();
-        exclusive
+        only_here
     }
 
     /// The result that is waited for is there.
@@ -101,10 +107,10 @@ impl Waiter {
                 self.leave(state, if stay { Phase::Busy } else { Phase::Left });
                 return true;
             }
-            if let Some(node) = state.offered.pop_front() {
+            if let Some(offer) = state.offered.pop_front() {
                 state.phase = Phase::Busy;
                 drop(state);
-                self.run_chain(node);
+                self.run_chain(offer.node);
                 state = lock(&self.state);
                 continue;
             }
@@ -128,22 +134,29 @@ impl Waiter {
         self.leave(lock(&self.state), Phase::Left);
     }
 
-    /// A waiter that stays is `Busy` while it is away: offers go to the lanes as well, so that work goes on, and also
-    /// here, so that a caller who is the only callback thread finds them when it waits again. One that has left
-    /// keeps nothing, or nodes and waiter would hold each other for ever.
+    /// Gives to the lanes what they do not have yet. A waiter that stays is `Busy` while it is away: offers go to the
+    /// lanes, so that work goes on, and also here, so that a caller who is the only callback thread finds them when it
+    /// waits again. One that has left keeps nothing, or nodes and waiter would hold each other for ever.
     fn leave(&self, mut state: MutexGuard<'_, State>, phase: Phase) {
         let left = phase == Phase::Left;
         state.phase = phase;
-        let unrun = if left { mem::take(&mut state.offered) } else { state.offered.clone() };
+        let mut unqueued = Vec::new();
+        for offer in &mut state.offered {
+            if mem::take(&mut offer.only_here) {
+                unqueued.push(Arc::clone(&offer.node));
+            }
+        }
+        let forgotten = if left { mem::take(&mut state.offered) } else { VecDeque::new() };
         drop(state);
-        for node in unrun {
+        drop(forgotten);
+        for node in unqueued {
             Core::push(&Arc::clone(node.core()), node);
         }
     }
 
     /// Runs a step and what it makes runnable, as long as that belongs to this chain.
     fn run_chain(&self, node: Arc<dyn Node>) {
-        let mut next = node.run();
+        let mut next = run(node);
         while let Some(runnable) = next {
             let own = runnable.helper.as_ref().is_some_and(|helper| std::ptr::eq(&**helper, self));
             let claims = match runnable.node.place() {
@@ -152,7 +165,7 @@ impl Waiter {
                 Place::Anywhere => true,
             };
             next = if claims {
-                runnable.node.run()
+                run(runnable.node)
             } else {
                 settle(Some(runnable));
                 None

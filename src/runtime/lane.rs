@@ -1,12 +1,11 @@
 //! A queue of runnable steps and the threads that serve it.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::mem;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle, ThreadId};
+use std::thread::{self, JoinHandle};
 
-use crate::error::Error;
-use crate::pending::node::{Node, Place, Runnable, settle};
+use crate::pending::node::{Node, Place, Runnable, run, settle, settle_here};
 use crate::sync::{Condvar, Mutex, lock, wait};
 
 /// Out of so many steps taken one is a resumed one even if fresh ones wait, and the other way round fresh ones go
@@ -16,6 +15,7 @@ const FRESH_IN_A_ROW: u32 = 4;
 pub(crate) struct Lane {
     place: Place,
     name: &'static str,
+    stack_size: Option<usize>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -28,16 +28,18 @@ struct State {
     taken_fresh: u32,
     threads: usize,
     limit: usize,
+    /// Threads that wait for a step; among them those that have been woken and not come yet.
     idle: usize,
     closing: bool,
     handles: Vec<JoinHandle<()>>,
 }
 
 impl Lane {
-    pub(crate) fn new(place: Place, name: &'static str, limit: usize) -> Self {
+    pub(crate) fn new(place: Place, name: &'static str, limit: usize, stack_size: Option<usize>) -> Self {
         Self {
             place,
             name,
+            stack_size,
             state: Mutex::new(State {
                 fresh: VecDeque::new(),
                 resumed: VecDeque::new(),
@@ -52,40 +54,46 @@ impl Lane {
         }
     }
 
-    /// Queues a step and sees to it that a thread comes for it. Gives it back if the lane is closing for good and has
-    /// no thread left.
-    pub(crate) fn push(self: &Arc<Self>, node: Arc<dyn Node>, resumed: bool) -> Result<(), Arc<dyn Node>> {
+    /// Queues a step and sees to it that a thread comes for it. Where there is no thread and can be none (the lane was
+    /// shut down, or the system refuses threads), it runs here: the wrong place is better than none.
+    pub(crate) fn push(self: &Arc<Self>, node: Arc<dyn Node>, resumed: bool) {
         let mut state = lock(&self.state);
-        if state.closing && state.threads == 0 {
-            return Err(node);
-        }
         if resumed {
             state.resumed.push_back(node);
         } else {
             state.fresh.push_back(node);
         }
-        if state.idle > 0 {
+        // A woken thread stays `idle` until it has come, so each queued step needs an idle thread of its own: one that
+        // was woken for the step before may be busy with that for long.
+        if state.queued() <= state.idle {
             drop(state);
             self.changed.notify_one();
-        } else if state.threads < state.limit && !state.closing {
-            state.threads += 1;
-            let number = state.threads;
-            drop(state);
-            self.start(number);
+            return;
         }
-        Ok(())
+        if state.threads < state.limit && !state.closing {
+            self.start(&mut state);
+        }
+        if state.threads == 0 && (state.closing || state.limit > 0) {
+            let orphans = state.take_all();
+            drop(state);
+            orphans.into_iter().for_each(settle_here);
+        }
     }
 
-    fn start(self: &Arc<Self>, number: usize) {
+    /// Under the lock, so that shutting down finds either no thread or the handle of one.
+    fn start(self: &Arc<Self>, state: &mut State) {
+        let name = format!("{}-{}", self.name, state.threads + 1);
         let lane = Arc::clone(self);
-        let thread = thread::Builder::new().name(format!("{}-{number}", self.name));
+        let mut thread = thread::Builder::new().name(name);
+        if let Some(bytes) = self.stack_size {
+            thread = thread.stack_size(bytes);
+        }
         match thread.spawn(move || lane.serve()) {
-            Ok(handle) => lock(&self.state).handles.push(handle),
-            Err(error) => {
-                // The step stays queued: a thread that waits for it runs it, and the next push tries again.
-                lock(&self.state).threads -= 1;
-                log::error!("cannot start thread {}-{number}: {error}", self.name);
+            Ok(handle) => {
+                state.threads += 1;
+                state.handles.push(handle);
             }
+            Err(error) => log::error!("cannot start thread {}-{}: {error}", self.name, state.threads + 1),
         }
     }
 
@@ -108,8 +116,7 @@ impl Lane {
     }
 
     fn is_empty(&self) -> bool {
-        let state = lock(&self.state);
-        state.fresh.is_empty() && state.resumed.is_empty()
+        lock(&self.state).queued() == 0
     }
 
     fn take(&self) -> Option<Arc<dyn Node>> {
@@ -134,28 +141,44 @@ impl Lane {
         lock(&self.state).pop()
     }
 
-    /// Lets the threads finish what is queued and joins them; not from one of them, which ends by itself.
+    pub(crate) fn has_threads(&self) -> bool {
+        lock(&self.state).threads > 0
+    }
+
+    /// Lets the threads finish what is queued and joins them.
     pub(crate) fn shut_down(&self) {
         let handles = {
             let mut state = lock(&self.state);
             state.closing = true;
-            std::mem::take(&mut state.handles)
+            mem::take(&mut state.handles)
         };
         self.changed.notify_all();
         for handle in handles {
-            if handle.thread().id() != current_thread() {
+            // Not from one of them, which ends by itself.
+            if handle.thread().id() != thread::current().id() {
                 // A panic cannot get here (each step is caught), and there would be nothing to do about one.
                 let _ = handle.join();
             }
         }
+        let orphans = {
+            let mut state = lock(&self.state);
+            if state.threads > 0 { VecDeque::new() } else { state.take_all() }
+        };
+        orphans.into_iter().for_each(settle_here);
     }
 }
 
-fn current_thread() -> ThreadId {
-    thread::current().id()
-}
-
 impl State {
+    fn queued(&self) -> usize {
+        self.fresh.len() + self.resumed.len()
+    }
+
+    fn take_all(&mut self) -> VecDeque<Arc<dyn Node>> {
+        let mut all = mem::take(&mut self.fresh);
+        all.append(&mut self.resumed);
+        all
+    }
+
     fn pop(&mut self) -> Option<Arc<dyn Node>> {
         let resumed_first = self.taken_fresh >= FRESH_IN_A_ROW;
         if resumed_first {
@@ -170,13 +193,4 @@ impl State {
         }
         self.resumed.pop_front()
     }
-}
-
-/// Runs one step. Steps catch the panics of the functions in them; what is caught here is a panic in the `Drop` of a
-/// caller's value or in a caller's waker, and it must not cost the thread.
-fn run(node: Arc<dyn Node>) -> Option<Runnable> {
-    catch_unwind(AssertUnwindSafe(|| node.run())).unwrap_or_else(|payload| {
-        log::error!("a value or waker panicked: {}", Error::from_panic(&*payload));
-        None
-    })
 }

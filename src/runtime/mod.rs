@@ -8,12 +8,16 @@ use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::Duration;
 
+use crossbeam_channel::RecvTimeoutError;
+
 use crate::error::{Error, ErrorKind, Result};
-use crate::pending::Pending;
-use crate::pending::node::{LetGo, Node, Place, Requests, Runnable, Sources, Subject, settle_here};
+use crate::panics::drop_contained;
+use crate::pending::node::{LetGo, Node, Place, Requests, Runnable, Sources, Subject};
 use crate::pending::waiter::Waiter;
+use crate::pending::{Pending, Promise};
 use crate::runtime::lane::Lane;
 use crate::runtime::slots::Slots;
 use crate::runtime::timer::{Sleep, Timer};
@@ -47,8 +51,10 @@ pub(crate) fn enter_place(place: Place) {
 /// each lane cannot deadlock, however deeply callbacks wait for operations.
 ///
 /// Cloning is cheap and names the same runtime. When the last clone, client and handle of a runtime other than the
-/// shared one is gone, its threads finish what is queued, and are joined. A child made by `fork` has none of these
-/// threads; start a new runtime there.
+/// shared one is gone, its threads finish what is queued, and are joined: for at most a second, since one may be in a
+/// function of yours that takes longer, and not at all if that last one goes on such a thread; they end by themselves
+/// then. Operations that nobody holds any more and that wait for a delay end with [`ErrorKind::Closed`]. A child made
+/// by `fork` has none of these threads; start a new runtime there.
 ///
 /// # Examples
 /// ```
@@ -67,9 +73,35 @@ struct Owner {
     core: Arc<Core>,
 }
 
+/// How long the drop of a runtime's last user waits for its threads. They are idle, as a rule; but one may be in a
+/// function of the caller's that never ends, or wants a lock which the dropping thread holds.
+const JOIN_LIMIT: Duration = Duration::from_secs(1);
+
 impl Drop for Owner {
+    /// Ends the threads from a thread of its own, because the last user may go on one of theirs, and joins that within
+    /// [`JOIN_LIMIT`]. A library thread does not wait at all: what it would wait for may be waiting for it.
     fn drop(&mut self) {
-        self.core.shut_down();
+        if !self.core.has_threads() {
+            return self.core.shut_down();
+        }
+        let core = Arc::clone(&self.core);
+        let (running, ended) = crossbeam_channel::bounded::<()>(0);
+        let end = move || {
+            core.shut_down();
+            drop(running);
+        };
+        match thread::Builder::new().name("flink-client-end".into()).spawn(end) {
+            Ok(handle) if current_place().is_none() => {
+                if ended.recv_timeout(JOIN_LIMIT) == Err(RecvTimeoutError::Disconnected) {
+                    let _ = handle.join();
+                }
+            }
+            Ok(_) => {}
+            Err(error) => {
+                log::error!("cannot start thread flink-client-end: {error}");
+                self.core.shut_down();
+            }
+        }
     }
 }
 
@@ -119,6 +151,23 @@ impl Runtime {
         crate::pending::spawn(self, function)
     }
 
+    /// [`Pending::promise`], with the functions that continue the handle on this runtime's callback threads.
+    ///
+    /// # Examples
+    /// ```
+    /// use flink_client::Runtime;
+    ///
+    /// let runtime = Runtime::builder().callback_threads(1).build()?;
+    /// let (promise, pending) = runtime.promise();
+    /// let doubled = pending.then(|n: u32| Ok(n * 2));
+    /// promise.complete(Ok(21));
+    /// assert_eq!(doubled.wait()?, 42);
+    /// # Ok::<(), flink_client::Error>(())
+    /// ```
+    pub fn promise<T: Send + 'static>(&self) -> (Promise<T>, Pending<T>) {
+        crate::pending::promise_on(self)
+    }
+
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.0.core
     }
@@ -144,11 +193,12 @@ impl fmt::Debug for Runtime {
 pub struct RuntimeBuilder {
     io_threads: usize,
     callback_threads: usize,
+    stack_size: Option<usize>,
 }
 
 impl Default for RuntimeBuilder {
     fn default() -> Self {
-        Self { io_threads: 4, callback_threads: 2 }
+        Self { io_threads: 4, callback_threads: 2, stack_size: None }
     }
 }
 
@@ -164,6 +214,13 @@ impl RuntimeBuilder {
     /// How many callbacks can run at once, at most, besides those that waiting threads run. Defaults to 2.
     pub fn callback_threads(mut self, threads: usize) -> Self {
         self.callback_threads = threads;
+        self
+    }
+
+    /// How many bytes of stack each request and callback thread has. Defaults to the standard library's choice, 2 MiB
+    /// unless `RUST_MIN_STACK` says otherwise. Your functions run on these stacks; this crate itself needs 64 KiB.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
         self
     }
 
@@ -200,15 +257,15 @@ impl RuntimeBuilder {
     }
 
     fn make(self) -> Runtime {
-        Runtime(Arc::new(Owner { core: Core::new(self.io_threads, self.callback_threads) }))
+        Runtime(Arc::new(Owner { core: Core::new(self.io_threads, self.callback_threads, self.stack_size) }))
     }
 }
 
 impl Core {
-    pub(crate) fn new(io_threads: usize, callback_threads: usize) -> Arc<Self> {
+    pub(crate) fn new(io_threads: usize, callback_threads: usize, stack: Option<usize>) -> Arc<Self> {
         Arc::new(Self {
-            io: Arc::new(Lane::new(Place::Io, "flink-client-io", io_threads)),
-            callbacks: Arc::new(Lane::new(Place::Callbacks, "flink-client-cb", callback_threads)),
+            io: Arc::new(Lane::new(Place::Io, "flink-client-io", io_threads, stack)),
+            callbacks: Arc::new(Lane::new(Place::Callbacks, "flink-client-cb", callback_threads, stack)),
             timer: Arc::new(Timer::new()),
             io_threads,
             uploads: Slots::new(io_threads.saturating_sub(1).max(1)),
@@ -245,20 +302,21 @@ impl Core {
             // Runs on any thread; one that may be blocked for long is the wrong one, so: a request thread.
             Place::Anywhere => &self.io,
         };
-        if let Err(node) = lane.push(node, resumed) {
-            // The threads are gone for good, so nobody else can be waiting for one of them.
-            settle_here(node);
-        }
+        lane.push(node, resumed);
     }
 
     /// Drops `value` on a thread where its `Drop` may block or wait.
     pub(crate) fn discard<T: Send + 'static>(self: &Arc<Self>, value: T) {
         let here = !matches!(current_place(), Some(Place::Io)) || !std::mem::needs_drop::<T>();
         if here {
-            drop(value);
+            drop_contained(value);
         } else {
             self.push(Arc::new(Discard { core: Arc::clone(self), value: Mutex::new(Some(value)) }));
         }
+    }
+
+    fn has_threads(&self) -> bool {
+        self.io.has_threads() || self.callbacks.has_threads() || self.timer.has_thread()
     }
 
     /// The lanes are closed after what feeds them, so that nothing that is queued is lost: the timer, whose dropped
@@ -292,7 +350,7 @@ impl<T: Send> Node for Discard<T> {
 
     fn run(self: Arc<Self>) -> Option<Runnable> {
         let value = lock(&self.value).take();
-        drop(value);
+        drop_contained(value);
         None
     }
 

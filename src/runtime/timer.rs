@@ -7,13 +7,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::panics::caught;
 use crate::pending::node::Place;
 use crate::runtime::enter_place;
 use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait};
@@ -30,7 +30,6 @@ pub(crate) struct Timer {
 struct State {
     entries: BTreeMap<Key, Waker>,
     numbered: u64,
-    running: bool,
     closed: bool,
     handle: Option<JoinHandle<()>>,
 }
@@ -53,16 +52,12 @@ impl Timer {
         let key = (at, state.numbered);
         let earliest = state.entries.first_key_value().is_none_or(|(first, _)| key < *first);
         state.entries.insert(key, waker);
-        if !state.running {
-            state.running = true;
+        if state.handle.is_none() {
             let timer = Arc::clone(self);
             match thread::Builder::new().name("flink-client-timer".into()).spawn(move || timer.serve()) {
                 Ok(handle) => state.handle = Some(handle),
-                Err(error) => {
-                    // No thread can be had: the entry stays, and the next delay tries again.
-                    state.running = false;
-                    log::error!("cannot start thread flink-client-timer: {error}");
-                }
+                // No thread can be had: the entry stays, and the next delay tries again.
+                Err(error) => log::error!("cannot start thread flink-client-timer: {error}"),
             }
         } else if earliest {
             drop(state);
@@ -84,14 +79,11 @@ impl Timer {
                 state = wait_limited(&self.changed, state, key.0 - now);
                 continue;
             }
-            let later = state.entries.split_off(&(now, u64::MAX));
-            let due = std::mem::replace(&mut state.entries, later);
+            // One by one: an entry that is cancelled while those before it are woken is not woken any more.
+            let Some((_, waker)) = state.entries.pop_first() else { continue };
             drop(state);
-            for waker in due.into_values() {
-                // What can panic here is the waker of a caller's executor, at the end of a chain.
-                if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
-                    log::error!("a waker panicked");
-                }
+            if let Err(error) = caught(|| waker.wake()) {
+                log::error!("a waker panicked: {error}");
             }
             state = lock(&self.state);
         }
@@ -100,6 +92,10 @@ impl Timer {
     /// How many delays are pending.
     pub(crate) fn len(&self) -> usize {
         lock(&self.state).entries.len()
+    }
+
+    pub(crate) fn has_thread(&self) -> bool {
+        lock(&self.state).handle.is_some()
     }
 
     /// Drops all entries and joins the thread.

@@ -1,0 +1,3 @@
+//! Behaviour as a program sees it: one binary, so that it links once.
+
+mod pending;
