@@ -1,0 +1,61 @@
+//! What tests of the client over real sockets share.
+//!
+//! - [`ScriptedServer`]: answers, and misbehaves, as it is told to, and remembers what it was sent.
+//! - [`Blackhole`]: a port where connections are neither accepted nor refused.
+//! - [`eager`]: a client's configuration that gives up soon.
+
+// Each feature set uses its share of this.
+#![allow(dead_code)]
+
+mod blackhole;
+mod request;
+mod scripted_server;
+
+pub(crate) use blackhole::Blackhole;
+pub(crate) use request::ReceivedRequest;
+pub(crate) use scripted_server::{Reply, ScriptedServer};
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use flink_client::{
+    FixedWaitStrategy, RestClusterClient, RestClusterClientConfiguration,
+    RestClusterClientConfigurationBuilder, StandaloneClusterId,
+};
+
+/// Nothing here takes this long unless it hangs.
+pub(crate) const HANG: Duration = Duration::from_secs(60);
+
+/// A client of `address` that tries three times at most, hardly waits between, and gives up after a second and a half
+/// of silence.
+pub(crate) fn eager(address: &str) -> RestClusterClientConfigurationBuilder {
+    RestClusterClientConfiguration::builder()
+        .address(address)
+        .max_attempts(2)
+        .retry_strategy(FixedWaitStrategy(Duration::from_millis(1)))
+        .poll_strategy(FixedWaitStrategy(Duration::from_millis(1)))
+        .await_leader_timeout(Duration::from_millis(200))
+        .connection_timeout(Duration::from_millis(1500))
+        .answer_timeout(Duration::from_millis(1500))
+        .idleness_timeout(Duration::from_millis(1500))
+}
+
+pub(crate) fn client(
+    builder: RestClusterClientConfigurationBuilder,
+) -> RestClusterClient<StandaloneClusterId> {
+    RestClusterClient::new(builder.build().expect("a usable configuration"), StandaloneClusterId)
+        .expect("a client")
+}
+
+/// Looks every few milliseconds until `look` sees what it looks for; panics, naming `what`, after [`HANG`].
+#[track_caller]
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(start.elapsed() < HANG, "waited {HANG:?} in vain for {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
