@@ -12,6 +12,8 @@ mod ids;
 mod java_stream;
 mod job;
 mod job_result;
+#[allow(dead_code)] // the REST API in front of it comes next
+pub mod mini;
 mod panics;
 mod pending;
 mod plan;
@@ -35,6 +37,7 @@ pub use crate::failure::FailureCause;
 pub use crate::ids::{ApplicationId, IntermediateDataSetId, JobId, JobVertexId, OperatorId, TriggerId};
 pub use crate::job::{Acknowledge, ApplicationStatus, JobStatus, JobStatusMessage, TaskCounts};
 pub use crate::job_result::{JobExecutionResult, JobResult};
+pub use crate::mini::{MiniCluster, MiniClusterConfiguration, MiniJob};
 pub use crate::pending::{AsCompleted, Pending, Promise};
 pub use crate::plan::ExecutionPlan;
 pub use crate::rest::client::RestClusterClient;

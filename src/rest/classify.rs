@@ -213,6 +213,14 @@ pub(crate) fn server_errors(about: About, status: u16, errors: Vec<String>) -> E
     error.with_server_errors(errors)
 }
 
+/// The error of an exception that a cluster in this process answered with: the same as over HTTP, without a status.
+pub(crate) fn exception(stack_trace: String) -> Error {
+    let trace = Trace::parse(&stack_trace);
+    let (kind, decisive) = look_up(&trace, Answer).unwrap_or_else(|| (ErrorKind::Server, trace.first()));
+    let error = described(kind, &trace, decisive);
+    error.with_stack_trace(stack_trace)
+}
+
 /// The error of an operation that failed in the server after its trigger was accepted.
 pub(crate) fn operation_failure(operation: AsyncOperation, failure: &SerializedThrowable) -> Error {
     let trace = Trace::parse(&failure.stack_trace);

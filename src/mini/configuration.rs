@@ -1,0 +1,205 @@
+//! How a mini cluster is made.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::clock::MiniClock;
+use super::core::{Settings, StoreSettings, TaskManager};
+use crate::config::{ConfigOption, Configuration, options};
+use crate::details::FlinkVersion;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::TriggerId;
+
+/// How a [`MiniCluster`](super::MiniCluster) is made: how many TaskManagers, with how many slots, and Flink's own
+/// configuration for the rest.
+///
+/// These of Flink's keys are honoured, with Flink's defaults: `taskmanager.numberOfTaskSlots`,
+/// `parallelism.default`, `execution.checkpointing.savepoint-dir`, `execution.checkpointing.dir`,
+/// `execution.checkpointing.externalized-checkpoint-retention`, `execution.checkpointing.interval` and what belongs
+/// to it, `restart-strategy.type` (`none`, `fixed-delay`), `slot.request.timeout`, `jobmanager.scheduler`,
+/// `jobstore.max-capacity`, `jobstore.expiration-time`, `rest.async.store-duration`, `web.upload.dir`.
+///
+/// # Examples
+/// ```
+/// use flink_client::mini::{MiniCluster, MiniClusterConfiguration};
+///
+/// let cluster = MiniCluster::start(
+///     MiniClusterConfiguration::new()
+///         .task_managers(2)
+///         .slots_per_task_manager(4)
+///         .set("slot.request.timeout", "10 s"),
+/// )?;
+/// assert_eq!(cluster.slots_total(), 8);
+/// # Ok::<(), flink_client::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct MiniClusterConfiguration {
+    configuration: Configuration,
+    task_managers: u32,
+    slots_per_task_manager: Option<u32>,
+    clock: MiniClock,
+    flink_version: FlinkVersion,
+    ends_with_its_job: bool,
+}
+
+const SLOT_REQUEST_TIMEOUT: ConfigOption<Duration> =
+    ConfigOption::new("slot.request.timeout").with_default("5 min");
+const JOB_STORE_CAPACITY: ConfigOption<u32> =
+    ConfigOption::new("jobstore.max-capacity").with_default("2147483647");
+const JOB_STORE_EXPIRATION: ConfigOption<u64> =
+    ConfigOption::new("jobstore.expiration-time").with_default("3600");
+const SCHEDULER: ConfigOption<String> = ConfigOption::new("jobmanager.scheduler").with_default("default");
+const RETENTION: ConfigOption<String> =
+    ConfigOption::new("execution.checkpointing.externalized-checkpoint-retention")
+        .with_default("NO_EXTERNALIZED_CHECKPOINTS");
+
+impl Default for MiniClusterConfiguration {
+    fn default() -> Self {
+        Self {
+            configuration: Configuration::new(),
+            task_managers: 1,
+            slots_per_task_manager: None,
+            clock: MiniClock::system(),
+            flink_version: FlinkVersion::new(2, 3, 0),
+            ends_with_its_job: false,
+        }
+    }
+}
+
+impl MiniClusterConfiguration {
+    /// One TaskManager with one slot, and Flink's defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Flink's configuration of the cluster. Replaces what was set before.
+    pub fn configuration(mut self, configuration: Configuration) -> Self {
+        self.configuration = configuration;
+        self
+    }
+
+    /// Sets an entry of Flink's configuration.
+    pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.configuration.set_raw(key, value);
+        self
+    }
+
+    /// How many TaskManagers there are. Defaults to 1; with none every job waits for slots in vain.
+    pub fn task_managers(mut self, task_managers: u32) -> Self {
+        self.task_managers = task_managers;
+        self
+    }
+
+    /// How many slots each TaskManager has. Defaults to `taskmanager.numberOfTaskSlots`, which defaults to 1.
+    pub fn slots_per_task_manager(mut self, slots: u32) -> Self {
+        self.slots_per_task_manager = Some(slots);
+        self
+    }
+
+    /// The directory for savepoints that name none (`execution.checkpointing.savepoint-dir`).
+    pub fn savepoint_directory(self, directory: impl Into<String>) -> Self {
+        self.set(options::EXECUTION_CHECKPOINTING_SAVEPOINT_DIR.key(), directory)
+    }
+
+    /// What the cluster takes the time from. Defaults to the machine's clock.
+    pub fn clock(mut self, clock: MiniClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The version of Flink that the cluster says it is, where the wire differs. Defaults to 2.3.0.
+    pub fn flink_version(mut self, version: FlinkVersion) -> Self {
+        self.flink_version = version;
+        self
+    }
+
+    /// Whether the cluster closes when the first job has ended. Defaults to no.
+    pub fn ends_with_its_job(mut self, ends: bool) -> Self {
+        self.ends_with_its_job = ends;
+        self
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Configuration`] for a value that cannot be, naming its key.
+    pub(super) fn resolve(self) -> Result<(Settings, StoreSettings, MiniClock)> {
+        let configuration = self.configuration;
+        let slots = match self.slots_per_task_manager {
+            Some(slots) => slots,
+            None => configuration.get(&options::TASKMANAGER_NUMBER_OF_TASK_SLOTS)?,
+        };
+        // More are a slip, and each may cost a thread.
+        const MOST: u32 = 1 << 16;
+        if self.task_managers.saturating_mul(slots) > MOST {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                format!(
+                    "{} TaskManagers with {slots} slots each are more than {MOST} slots",
+                    self.task_managers
+                ),
+            ));
+        }
+        let task_managers = (0..self.task_managers)
+            .map(|index| {
+                let random = TriggerId::random().to_string();
+                let port = 40_000 + index * 2;
+                TaskManager {
+                    id: format!("localhost:{port}-{}", &random[..6]),
+                    endpoint: format!("localhost:{}", port + 1),
+                }
+            })
+            .collect();
+        let adaptive = match configuration.get(&SCHEDULER)?.to_ascii_lowercase().as_str() {
+            "default" => false,
+            "adaptive" => true,
+            other => {
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    format!("{}: the mini cluster has default and adaptive, got {other:?}", SCHEDULER.key()),
+                ));
+            }
+        };
+        let async_store_duration = configuration.get(&options::REST_ASYNC_STORE_DURATION)?;
+        let checkpoint_directory = configuration.get_optional(&options::EXECUTION_CHECKPOINTING_DIR)?;
+        let local_checkpoints = match &checkpoint_directory {
+            Some(directory) => {
+                let path = super::savepoint_store::local_path(directory);
+                let path = path.map_err(|exception| {
+                    let key = options::EXECUTION_CHECKPOINTING_DIR.key();
+                    Error::new(ErrorKind::Configuration, format!("{key}: {exception}"))
+                })?;
+                Some::<PathBuf>(path)
+            }
+            None => None,
+        };
+        let settings = Settings {
+            flink_version: self.flink_version,
+            task_managers,
+            slots_per_task_manager: slots,
+            parallelism: configuration.get(&options::PARALLELISM_DEFAULT)?,
+            slot_request_timeout: configuration.get(&SLOT_REQUEST_TIMEOUT)?,
+            job_store_capacity: configuration.get(&JOB_STORE_CAPACITY)? as usize,
+            job_store_expiration: Duration::from_secs(configuration.get(&JOB_STORE_EXPIRATION)?),
+            async_store_duration,
+            savepoint_directory: configuration
+                .get_optional(&options::EXECUTION_CHECKPOINTING_SAVEPOINT_DIR)?,
+            checkpoint_directory,
+            retain_checkpoints: configuration.get(&RETENTION)?.eq_ignore_ascii_case("RETAIN_ON_CANCELLATION"),
+            adaptive,
+            ends_with_its_job: self.ends_with_its_job,
+            configuration,
+        };
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let store = StoreSettings {
+            job_store_capacity: settings.job_store_capacity,
+            job_store_expiration_millis: millis(settings.job_store_expiration),
+            async_store_millis: Some(millis(async_store_duration)).filter(|kept| *kept > 0),
+            checkpoint_directory: local_checkpoints,
+            retain_checkpoints: settings.retain_checkpoints,
+            slot_request_timeout: settings.slot_request_timeout,
+            adaptive,
+            ends_with_its_job: settings.ends_with_its_job,
+        };
+        Ok((settings, store, self.clock))
+    }
+}
