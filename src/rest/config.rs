@@ -161,9 +161,12 @@ impl RestClusterClientConfigurationBuilder {
         Ok(self)
     }
 
-    /// The cluster's address: `host:port`, `http(s)://host:port` or `http(s)://host:port/prefix`.
+    /// The cluster's address: `host:port`, `http(s)://host:port` or `http(s)://host:port/prefix`. Without a scheme it is
+    /// `https` if [`configuration`](Self::configuration) sets `security.ssl.rest.enabled`, else `http`. What the
+    /// configuration says about high availability no longer counts.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.addresses = vec![address.into()];
+        self.high_availability = None;
         self
     }
 
@@ -345,16 +348,22 @@ impl RestClusterClientConfigurationBuilder {
         })
     }
 
+    /// The address with the scheme that the TLS settings ask for, if it has none.
+    fn with_scheme(&self, address: &str) -> String {
+        let bare = self.tls.is_enabled() && !address.contains("://");
+        format!("{}{}", if bare { "https://" } else { "" }, address.trim())
+    }
+
     fn leader(&self) -> Result<(Arc<dyn LeaderRetriever>, String)> {
         let first = match &self.addresses[..] {
             [] => None,
             [address] => {
-                let fixed = FixedAddress::new(address)?;
+                let fixed = FixedAddress::new(self.with_scheme(address))?;
                 let address = fixed.as_str().to_owned();
                 Some((Arc::new(fixed) as Arc<dyn LeaderRetriever>, address))
             }
             several => {
-                let list = AddressList::new(several)?;
+                let list = AddressList::new(several.iter().map(|address| self.with_scheme(address)))?;
                 let address = list.addresses()[0].clone();
                 Some((Arc::new(list) as Arc<dyn LeaderRetriever>, address))
             }
@@ -514,6 +523,21 @@ mod tests {
             .build()
             .unwrap();
         assert_eq!(rest.web_interface_url(), "http://a:1");
+    }
+
+    #[test]
+    fn an_address_wins_over_what_the_configuration_says_and_takes_its_scheme() {
+        let url = |entries: &[(&str, &str)], address: &str| {
+            let configuration: Configuration = entries.iter().copied().collect();
+            let builder = RestClusterClientConfiguration::builder().configuration(&configuration).unwrap();
+            builder.address(address).build().map(|rest| rest.web_interface_url().to_owned())
+        };
+        let ha = [("rest.address", "h"), ("high-availability.type", "zookeeper")];
+        assert_eq!(url(&ha, "a:1").unwrap(), "http://a:1");
+        let tls = [("rest.address", "h"), ("security.ssl.rest.enabled", "true")];
+        assert_eq!(url(&tls, "http://a:1").unwrap(), "http://a:1");
+        #[cfg(feature = "tls")]
+        assert_eq!(url(&tls, "a:1").unwrap(), "https://a:1");
     }
 
     #[test]
