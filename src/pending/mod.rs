@@ -4,6 +4,8 @@ pub(crate) mod cell;
 mod completed;
 mod derived;
 mod gather;
+#[cfg(all(test, loom))]
+mod loom_models;
 pub(crate) mod node;
 mod one;
 pub(crate) mod operation;

@@ -106,7 +106,7 @@ impl Operating {
     pub(crate) fn follow(&self) -> Result<()> {
         // One atomic word, so either this sees the handle's drop or the drop sees that it may stop the machine.
         if self.conduct.fetch_or(FOLLOWING, Ordering::SeqCst) & UNWANTED != 0 {
-            return Err(Error::new(ErrorKind::Cancelled, "nobody waits for the result any more"));
+            return Err(unseen());
         }
         Ok(())
     }
@@ -218,6 +218,10 @@ fn since_epoch(instant: Instant) -> u64 {
     instant.saturating_duration_since(epoch).as_micros().try_into().unwrap_or(u64::MAX)
 }
 
+fn unseen() -> Error {
+    Error::new(ErrorKind::Cancelled, "nobody waits for the result any more")
+}
+
 pub(crate) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the client was closed")
 }
@@ -233,8 +237,9 @@ struct Operation<T> {
 struct State<T> {
     step: Step<T>,
     helper: Option<Arc<Waiter>>,
-    /// The running thread is to drop the machine when its step returns.
-    stop: bool,
+    /// The running thread is to drop the machine when its step returns, and if that comes before whoever stopped it, to
+    /// complete the operation with this.
+    stop: Option<fn() -> Error>,
 }
 
 enum Step<T> {
@@ -261,7 +266,7 @@ pub(crate) fn start<T: Send + 'static>(
         scope: scope.map(|scope| (Arc::clone(scope), AtomicU64::new(0))),
         operating,
         cell: Cell::new(),
-        state: Mutex::new(State { step: Step::Queued(Box::pin(machine)), helper: None, stop: false }),
+        state: Mutex::new(State { step: Step::Queued(Box::pin(machine)), helper: None, stop: None }),
     });
     if let Some((scope, number)) = &operation.scope {
         let weak: Weak<dyn Close> = Arc::downgrade(&(Arc::clone(&operation) as Arc<dyn Close>));
@@ -283,7 +288,7 @@ pub(crate) fn detach<T: Send + 'static>(
     operating: Arc<Operating>,
     machine: impl Future<Output = Result<T>> + Send + 'static,
 ) {
-    let state = State { step: Step::Queued(Box::pin(machine)), helper: None, stop: false };
+    let state = State { step: Step::Queued(Box::pin(machine)), helper: None, stop: None };
     let operation = Operation {
         core: Arc::clone(core),
         scope: None,
@@ -313,13 +318,13 @@ impl<T: Send + 'static> Operation<T> {
     }
 
     /// Takes the machine out so that it never runs again, or leaves word with the thread that runs it.
-    fn stop(&self) -> Option<Machine<T>> {
+    fn stop(&self, why: fn() -> Error) -> Option<Machine<T>> {
         let mut state = lock(&self.state);
         match std::mem::replace(&mut state.step, Step::Done) {
             Step::Parked(machine) | Step::Queued(machine) => Some(machine),
             running @ Step::Running { .. } => {
                 state.step = running;
-                state.stop = true;
+                state.stop = Some(why);
                 None
             }
             Step::Done => None,
@@ -351,7 +356,9 @@ impl<T: Send + 'static> Node for Operation<T> {
         let result = match caught(|| machine.as_mut().poll(&mut Context::from_waker(&waker))) {
             Ok(Poll::Pending) => {
                 let mut state = lock(&self.state);
-                if !state.stop && !self.operating.may_stop() {
+                let stop =
+                    state.stop.or_else(|| self.operating.may_stop().then_some(unseen as fn() -> Error));
+                let Some(stopped) = stop else {
                     let woken = matches!(state.step, Step::Running { woken: true });
                     if woken {
                         state.step = Step::Queued(machine);
@@ -361,8 +368,8 @@ impl<T: Send + 'static> Node for Operation<T> {
                     }
                     state.step = Step::Parked(machine);
                     return None;
-                }
-                Err(Error::new(ErrorKind::Cancelled, "nobody waits for the result any more"))
+                };
+                Err(stopped())
             }
             Ok(Poll::Ready(result)) => result,
             Err(panicked) => Err(panicked),
@@ -393,7 +400,7 @@ impl<T: Send + 'static> Node for Operation<T> {
         }
         let may_stop = self.operating.let_go();
         let machine = match how {
-            LetGo::Cancelled => self.stop(),
+            LetGo::Cancelled => self.stop(unseen),
             // What is queued is still sent: the caller asked for it. What sleeps between two looks has done its part.
             LetGo::Dropped if may_stop => {
                 let mut state = lock(&self.state);
@@ -409,7 +416,7 @@ impl<T: Send + 'static> Node for Operation<T> {
         };
         if machine.is_some() {
             drop_contained(machine);
-            settle(self.end(Err(Error::new(ErrorKind::Cancelled, "the handle was let go"))));
+            settle(self.end(Err(unseen())));
         }
     }
 
@@ -426,7 +433,7 @@ impl<T: Send + 'static> Source<T> for Operation<T> {
 
 impl<T: Send + 'static> Close for Operation<T> {
     fn close(self: Arc<Self>) {
-        drop_contained(self.stop());
+        drop_contained(self.stop(closed));
         settle(self.end(Err(closed())));
     }
 }

@@ -135,10 +135,23 @@ impl Lane {
         }
     }
 
-    /// A step for a thread that is not this lane's own, for models and tests.
+    /// A step for a model's thread, which is none of the lane's.
     #[cfg(all(test, loom))]
     pub(crate) fn try_take(&self) -> Option<Arc<dyn Node>> {
         lock(&self.state).pop()
+    }
+
+    /// Makes a model's thread one of the lane's, which takes steps until the lane is shut down.
+    #[cfg(all(test, loom))]
+    pub(crate) fn join_in(&self) {
+        lock(&self.state).threads += 1;
+    }
+
+    #[cfg(all(test, loom))]
+    pub(crate) fn take_until_shut_down(&self) {
+        while let Some(node) = self.take() {
+            settle(run(node));
+        }
     }
 
     pub(crate) fn has_threads(&self) -> bool {

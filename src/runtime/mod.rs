@@ -172,6 +172,12 @@ impl Runtime {
         &self.0.core
     }
 
+    /// For models: whatever is queued stays there until the model takes it.
+    #[cfg(all(test, loom))]
+    pub(crate) fn without_threads() -> Self {
+        RuntimeBuilder { io_threads: 0, callback_threads: 0, stack_size: None }.make()
+    }
+
     /// Whether both name the same threads.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -328,7 +334,7 @@ impl Core {
     }
 
     #[cfg(all(test, loom))]
-    pub(crate) fn lanes(&self) -> [&Lane; 2] {
+    pub(crate) fn lanes(&self) -> [&Arc<Lane>; 2] {
         [&self.io, &self.callbacks]
     }
 }

@@ -53,12 +53,7 @@ impl Timer {
         let earliest = state.entries.first_key_value().is_none_or(|(first, _)| key < *first);
         state.entries.insert(key, waker);
         if state.handle.is_none() {
-            let timer = Arc::clone(self);
-            match thread::Builder::new().name("flink-client-timer".into()).spawn(move || timer.serve()) {
-                Ok(handle) => state.handle = Some(handle),
-                // No thread can be had: the entry stays, and the next delay tries again.
-                Err(error) => log::error!("cannot start thread flink-client-timer: {error}"),
-            }
+            self.start(&mut state);
         } else if earliest {
             drop(state);
             self.changed.notify_one();
@@ -66,6 +61,29 @@ impl Timer {
         Some(Entry { timer: Arc::clone(self), key })
     }
 
+    #[cfg(not(loom))]
+    fn start(self: &Arc<Self>, state: &mut State) {
+        let timer = Arc::clone(self);
+        match thread::Builder::new().name("flink-client-timer".into()).spawn(move || timer.serve()) {
+            Ok(handle) => state.handle = Some(handle),
+            // No thread can be had: the entry stays, and the next delay tries again.
+            Err(error) => log::error!("cannot start thread flink-client-timer: {error}"),
+        }
+    }
+
+    /// Models wake entries themselves, by [`wake_first`](Self::wake_first).
+    #[cfg(loom)]
+    fn start(self: &Arc<Self>, _state: &mut State) {}
+
+    #[cfg(all(test, loom))]
+    pub(crate) fn wake_first(&self) {
+        let first = lock(&self.state).entries.pop_first();
+        if let Some((_, waker)) = first {
+            waker.wake();
+        }
+    }
+
+    #[cfg_attr(loom, expect(dead_code, reason = "models have no timer thread"))]
     fn serve(&self) {
         enter_place(Place::Io);
         let mut state = lock(&self.state);
@@ -178,7 +196,7 @@ fn wait_limited<'a>(
     condvar.wait_timeout(guard, limit).unwrap_or_else(std::sync::PoisonError::into_inner).0
 }
 
-/// Time does not pass in a model; no model uses the timer.
+/// Time does not pass in a model; models wake the entries themselves.
 #[cfg(loom)]
 fn wait_limited<'a>(
     condvar: &Condvar,
