@@ -1,86 +1,83 @@
-//! The life of a streaming job, from its submission to the end of its second run, on a real Flink.
+//! The life of a streaming job: submitted, saved, stopped, restored, cancelled, and listed all along.
 //!
 //! ```text
 //! cargo run --example quickstart
 //! ```
 //!
-//! Flink, a JDK and a jar with small jobs come from the cache that `tests/flink.sh` fills; the cluster started here lives as
-//! long as this program.
+//! It needs Rust alone: the cluster is a mini cluster in this process, which runs a stand-in, written in Rust, for the
+//! program that the jar would have. With a `RestClusterClient` in place of the `MiniClusterClient`, and a real jar,
+//! [`life_of_a_job`] does the same on a real Flink.
 
-#[path = "../tests/live/support/mod.rs"]
-mod support;
+use std::time::Duration;
+use std::{env, fs, process};
 
-use std::env;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use flink_client::{
-    ClusterClient, ClusterClientExt, ExecutionPlan, JobStatus, Pending, RestClusterClient, Result,
-    SavepointFormatType, StandaloneClusterId,
-};
+use flink_client::mini::{MiniCluster, MiniClusterClient, MiniClusterConfiguration, MiniJob};
+use flink_client::{ClusterClient, ClusterClientExt, Error, ExecutionPlan, Result, SavepointFormatType};
 
 fn main() -> Result<()> {
-    if std::env::var_os("FLINK_TEST_HOME").is_none() {
-        std::process::exit(with_flink());
-    }
-    println!("starting a Flink cluster");
-    let cluster = support::Settings::mini().start();
-    let client = RestClusterClient::connect(cluster.url(), StandaloneClusterId)?;
-    println!("it is there: {}", client.web_interface_url());
-
-    // A jar is uploaded, run and removed again. Every call returns a handle at once; `wait` blocks until it is done.
-    let jar = support::Environment::get().jobs_jar();
-    let stateful =
-        || ExecutionPlan::jar(&jar).entry_class("jobs.Stateful").arg("--records-per-second").arg("1000");
-    let job = client.submit_job(stateful()).wait()?;
-    println!("submitted job {job}");
-    client.wait_until_running(job).wait()?;
-    list(&client)?;
-
-    // Handles overlap: the savepoint is being taken while the jobs are listed.
-    let folder = cluster.folder("savepoints").display().to_string();
-    let saving = client.trigger_savepoint(job, Some(&folder), SavepointFormatType::Canonical);
-    list(&client)?;
-    println!("savepoint at {}", saving.wait()?);
-
-    // Stops the job with another savepoint, and waits until it has really ended.
-    let savepoint = client.stop_and_wait(job, Some(&folder), SavepointFormatType::Canonical).wait()?;
-    println!("stopped with a savepoint at {savepoint}");
-    list(&client)?;
-
-    let restored = client.submit_job(stateful().savepoint(savepoint)).wait()?;
-    client.wait_until_running(restored).wait()?;
-    println!("job {restored} goes on from there");
-    list(&client)?;
-
-    // Composed instead of waited for step by step.
-    let end: Pending<JobStatus> = client.cancel(restored).and_then({
-        let client = client.clone();
-        move |_| client.job_result(restored).and_then(move |result| client.job_status(result.job_id))
+    let cluster = MiniCluster::start(MiniClusterConfiguration::new())?;
+    // Counts, and keeps its count in state: so a savepoint has something to save.
+    cluster.register_program("com.acme.Counter", |_program| {
+        MiniJob::new("counter").vertex("count", 1, |task| {
+            let count = task.value_state("count", "count", 0_i64)?;
+            while task.keep_running()? {
+                count.update(|count| *count += 1);
+                task.long_maximum("count").add(count.get());
+                task.sleep(Duration::from_millis(1))?;
+            }
+            Ok(())
+        })
     });
-    println!("cancelled: the job is {}", end.wait()?);
-    list(&client)
+    let client = MiniClusterClient::new(cluster.configuration().clone(), cluster.clone());
+    println!("a mini cluster with {} slot runs", cluster.slots_total());
+
+    let folder = env::temp_dir().join(format!("flink-client-quickstart-{}", process::id()));
+    fs::create_dir_all(&folder).map_err(Error::other)?;
+    let jar = folder.join("counter.jar");
+    // The smallest jar there is: an archive with nothing in it. The program is the one registered above.
+    fs::write(&jar, b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0").map_err(Error::other)?;
+    let plan = ExecutionPlan::jar(&jar).entry_class("com.acme.Counter");
+    let lived = life_of_a_job(&client, &plan, &folder.to_string_lossy());
+    fs::remove_dir_all(&folder).map_err(Error::other)?;
+    lived
 }
 
-fn list(client: &RestClusterClient<StandaloneClusterId>) -> Result<()> {
+/// Every operation returns a handle at once, and goes on whether it is waited for or not; `wait` blocks until its end.
+fn life_of_a_job<C>(client: &C, plan: &ExecutionPlan, savepoints: &str) -> Result<()>
+where
+    C: ClusterClient + Clone + 'static,
+{
+    let job = client.submit_job(plan.clone()).wait()?;
+    client.wait_until_running(job).wait()?;
+    println!("job {job} runs");
+    list(client)?;
+
+    // The savepoint is being taken while the jobs are listed.
+    let saving = client.trigger_savepoint(job, Some(savepoints), SavepointFormatType::Canonical);
+    list(client)?;
+    println!("savepoint at {}", saving.wait()?);
+
+    // Takes another savepoint, stops the job, and waits until it has really ended.
+    let savepoint = client.stop_and_wait(job, Some(savepoints), SavepointFormatType::Canonical).wait()?;
+    println!("stopped, with a savepoint at {savepoint}");
+    println!("    counted to {}", client.accumulators(job).wait()?.value("count")?);
+
+    let restored = client.submit_job(plan.clone().savepoint(savepoint)).wait()?;
+    client.wait_until_running(restored).wait()?;
+    println!("job {restored} goes on from there");
+    list(client)?;
+
+    // Composed instead of waited for step by step.
+    let watching = client.clone();
+    let result = client.cancel(restored).and_then(move |_| watching.job_result(restored)).wait()?;
+    println!("cancelled after {:?}: {}", result.net_runtime, result.application_status);
+    println!("    counted to {}", result.accumulators.value("count")?);
+    list(client)
+}
+
+fn list(client: &impl ClusterClient) -> Result<()> {
     for job in client.list_jobs().wait()? {
         println!("    {} {} is {}", job.job_id, job.job_name, job.job_state);
     }
     Ok(())
-}
-
-/// Runs this program again, by the script that knows where Flink is; its exit status.
-fn with_flink() -> i32 {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let cache = env::var_os("FLINK_CLIENT_CACHE").map_or_else(|| root.join(".flink"), PathBuf::from);
-    if !cache.join("flink-2.3.0").is_dir() {
-        eprintln!(
-            "There is no Flink here yet. Get one (330 MB from PyPI, and a JDK if there is none), and try again:"
-        );
-        eprintln!("    tests/flink.sh 2.3.0");
-        return 1;
-    }
-    let this = env::current_exe().expect("a program knows where it is");
-    let again = Command::new(root.join("tests/flink.sh")).arg("2.3.0").arg(this).status();
-    again.expect("the script can be run").code().unwrap_or(1)
 }

@@ -93,12 +93,11 @@ impl Drop for Jvm {
     }
 }
 
-/// A folder of its own for a cluster, inside `target/` (an example is not told where that is: among the system's temporary
-/// files). Dropping it deletes it.
+/// A folder of its own for a cluster, inside `target/`. Dropping it deletes it.
 pub(crate) fn scratch() -> tempfile::TempDir {
     tempfile::Builder::new()
         .prefix("flink-")
-        .tempdir_in(option_env!("CARGO_TARGET_TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from))
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
         .expect("a folder can be made under target/")
 }
 

@@ -10,8 +10,8 @@
 //!
 //! Every JVM ends when the test process does, however that ends; see [`jvm`].
 
-// Each test file, and the example that starts a cluster, uses its share of this.
-#![allow(dead_code, unused_imports)]
+// Each test file uses its share of this.
+#![allow(dead_code)]
 
 mod cluster;
 mod environment;
