@@ -157,7 +157,7 @@ impl<T: Send + 'static> Pending<T> {
 
     /// Looks at the outcome and passes it on.
     ///
-    /// If the function panics, a success becomes [`ErrorKind::Panicked`]; a failure stays what it is.
+    /// If the function panics, a success becomes [`ErrorKind::Panicked`](crate::ErrorKind::Panicked); a failure stays what it is.
     ///
     /// # Examples
     /// ```
@@ -186,7 +186,7 @@ impl<T: Send + 'static> Pending<T> {
         })
     }
 
-    /// Fails with [`ErrorKind::Timeout`] if there is no result within `limit`.
+    /// Fails with [`ErrorKind::Timeout`](crate::ErrorKind::Timeout) if there is no result within `limit`.
     ///
     /// What was sent is not undone: the operation may go on in the cluster, only following it stops. The error names
     /// the operation and carries its job and trigger ids, so that it can be taken up again. A function that was

@@ -48,7 +48,9 @@ use crate::savepoint::{CheckpointStatus, CheckpointType, SavepointFormatType, Sa
 ///
 /// # Examples
 /// ```no_run
-/// use flink_client::{ClusterClient, ExecutionPlan, RestClusterClient, SavepointFormatType, StandaloneClusterId};
+/// use flink_client::{
+///     ClusterClient, ClusterClientExt, ExecutionPlan, RestClusterClient, SavepointFormatType, StandaloneClusterId,
+/// };
 ///
 /// let client = RestClusterClient::connect("localhost:8081", StandaloneClusterId)?;
 /// let job = client.submit_job(ExecutionPlan::jar("target/etl.jar").entry_class("com.acme.Etl")).wait()?;
