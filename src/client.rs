@@ -27,7 +27,7 @@ use crate::savepoint::{CheckpointStatus, CheckpointType, SavepointFormatType, Sa
 /// [`savepoint_status`](Self::savepoint_status).
 pub trait ClusterClient: fmt::Debug + Send + Sync {
     /// What names the cluster.
-    type ClusterId;
+    type ClusterId: fmt::Debug + Send + Sync;
 
     /// The name of the cluster, as it was given when the client was made.
     fn cluster_id(&self) -> &Self::ClusterId;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::client::ClusterClient;
 use crate::error::{Error, ErrorKind, Result};
+use crate::failure::FailureCause;
 use crate::ids::JobId;
 use crate::job::{Acknowledge, JobStatus};
 use crate::job_result::{JobExecutionResult, JobResult};
@@ -48,6 +49,39 @@ pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
                 }
                 operating.enter(Phase::Polling);
                 runtime.core().sleep(waits.wait_time(look).max(took * SPARE)).await;
+            }
+            Ok(Acknowledge)
+        })
+    }
+
+    /// Waits until the job's initialisation is over: until it is anything but INITIALIZING, which is before its tasks
+    /// run. [`submit_job`](ClusterClient::submit_job) of a jar has waited for this already.
+    ///
+    /// # Errors
+    /// What the initialisation failed of: [`ErrorKind::JobInitializationFailed`],
+    /// [`ErrorKind::SavepointNotFound`], [`ErrorKind::NonRestoredState`], with the whole stack trace. A job that failed
+    /// later is a success here. [`ErrorKind::JobNotFound`].
+    fn wait_until_job_initialized(&self, job_id: JobId) -> Pending<Acknowledge> {
+        let client = self.clone();
+        let operating = Operating::new(format!("waiting until job {job_id} is initialised"));
+        start(operating.job(job_id).reading(), move |operating| async move {
+            let runtime = Runtime::shared();
+            let waits = ExponentialWaitStrategy::new(Duration::from_millis(50), Duration::from_secs(2), 2.0)?;
+            for look in 1u32.. {
+                match client.job_status(job_id).await? {
+                    JobStatus::Initializing => {}
+                    JobStatus::Failed => {
+                        let result = client.job_result(job_id).await?;
+                        let failed = result.failure_cause.as_ref().is_some_and(is_initialization_failure);
+                        return match result.into_execution_result() {
+                            Err(error) if failed => Err(error),
+                            _ => Ok(Acknowledge),
+                        };
+                    }
+                    _ => break,
+                }
+                operating.enter(Phase::Polling);
+                runtime.core().sleep(waits.wait_time(look)).await;
             }
             Ok(Acknowledge)
         })
@@ -142,6 +176,12 @@ const MOST_BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// A list of all jobs is followed by a pause of so many times what it took.
 const SPARE: u32 = 8;
+
+/// Flink wraps whatever went wrong before a job ran in an exception of one class.
+fn is_initialization_failure(cause: &FailureCause) -> bool {
+    cause.class.ends_with(".JobInitializationException")
+        || cause.causes().iter().any(|(class, _)| class.ends_with(".JobInitializationException"))
+}
 
 fn start<T, M, F>(operating: Operating, machine: M) -> Pending<T>
 where

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{JobId, TriggerId};
@@ -17,7 +18,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// and how often it was tried, and the next step where there is one. A server's stack trace is not in that line;
 /// it is kept whole in [`stack_trace`](Self::stack_trace).
 ///
-/// One word in size, `Send + Sync`.
+/// One word in size, `Send + Sync`. Cloning keeps everything, [`source`](StdError::source) included: one failure can be
+/// told to several who wait for it.
 ///
 /// # Examples
 /// ```
@@ -28,9 +30,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert!(!error.is_retryable());
 /// assert_eq!(error.to_string(), "no such job");
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Inner {
     kind: ErrorKind,
     operation: Option<Cow<'static, str>>,
@@ -48,7 +51,7 @@ struct Inner {
     server_errors: Vec<String>,
     stack_trace: Option<String>,
     retry_after: Option<Duration>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// What happened, as a program would match on it.
@@ -255,7 +258,7 @@ impl Error {
     pub fn other(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let source = source.into();
         let message = Cow::Owned(source.to_string());
-        Self(Box::new(Inner { message, source: Some(source), ..Inner::default() }))
+        Self(Box::new(Inner { message, source: Some(source.into()), ..Inner::default() }))
     }
 
     /// What happened.
@@ -361,7 +364,7 @@ impl Error {
     /// Adds the underlying error, kept for [`source`](StdError::source).
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 

@@ -32,6 +32,21 @@ pub struct JobResult {
 }
 
 impl JobResult {
+    /// A result with these values, no accumulators and no cause of a failure.
+    pub fn new(job_id: JobId, application_status: ApplicationStatus, net_runtime: Duration) -> Self {
+        Self {
+            job_id,
+            application_status,
+            net_runtime,
+            accumulators: Accumulators::default(),
+            failure_cause: None,
+            job_name: None,
+            application_id: None,
+            start_time: None,
+            end_time: None,
+        }
+    }
+
     /// Whether the job finished well.
     pub fn is_success(&self) -> bool {
         self.application_status == ApplicationStatus::Succeeded

@@ -220,12 +220,14 @@ mod ids;
 #[allow(dead_code)] // failures of operations and leaders in ZooKeeper are read next
 mod java_stream;
 mod job;
+mod job_client;
 mod job_result;
 #[allow(dead_code)] // the REST API in front of it comes next
 pub mod mini;
 mod panics;
 mod pending;
 mod plan;
+mod provider;
 mod rest;
 mod retry;
 mod runtime;
@@ -245,10 +247,12 @@ pub use crate::error::{Error, ErrorFamily, ErrorKind, Result};
 pub use crate::failure::FailureCause;
 pub use crate::ids::{ApplicationId, IntermediateDataSetId, JobId, JobVertexId, OperatorId, TriggerId};
 pub use crate::job::{Acknowledge, ApplicationStatus, JobStatus, JobStatusMessage, TaskCounts};
+pub use crate::job_client::{ClusterClientJobClientAdapter, JobClient};
 pub use crate::job_result::{JobExecutionResult, JobResult};
 pub use crate::mini::{MiniCluster, MiniClusterConfiguration, MiniJob};
 pub use crate::pending::{AsCompleted, Pending, Promise};
 pub use crate::plan::ExecutionPlan;
+pub use crate::provider::{ClusterClientProvider, LazyClusterClientProvider};
 pub use crate::rest::client::RestClusterClient;
 pub use crate::rest::config::{RestClusterClientConfiguration, RestClusterClientConfigurationBuilder};
 pub use crate::rest::leader::{AddressList, FixedAddress, LeaderRetriever};
