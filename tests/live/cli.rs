@@ -58,7 +58,7 @@ fn a_job_is_saved_stopped_restored_and_cancelled_from_the_command_line() {
     assert!(printed(&["list", "-r"]).contains(&format!(" : {job} : stateful (RUNNING)\n")));
     let saved = printed(&["savepoint", "-type", "native", &job, &folder]);
     assert!(saved.starts_with("Savepoint completed. Path: file:"), "{saved}");
-    assert!(printed(&["checkpoint", "-full", &job]).starts_with("Checkpoint (full) "));
+    assert!(printed(&["checkpoint", "-full", &job]).starts_with("Checkpoint(FULL) "));
 
     let stopped = document(&["--json", "stop", "-p", &folder, &job]);
     let savepoint = stopped["savepoint"].as_str().expect("a path");

@@ -75,7 +75,7 @@ fn connect(target: &Target) -> Result<Client, Failure> {
     }
     let mut rest =
         RestClusterClientConfiguration::builder().configuration(&configuration)?.on_retry(|event| {
-            progress::note(format!("{}, attempt {}", event.error, event.attempt + 1));
+            progress::note(format!("attempt {} failed: {}", event.attempt, event.error));
         });
     if let Some(address) = &target.jobmanager {
         rest = rest.address(address);

@@ -63,7 +63,7 @@ pub(crate) fn checkpoint(client: &Client, checkpoint: &Checkpoint, out: &mut Out
     let (job, kind) = (checkpoint.job, checkpoint.kind());
     let id =
         progress::wait(format!("taking a checkpoint of job {job}"), client.trigger_checkpoint(job, kind))?;
-    let all = if checkpoint.full { " (full)" } else { "" };
+    let all = if checkpoint.full { "(FULL)" } else { "" };
     out.line(format_args!("Checkpoint{all} {id} for job {job} completed."))?;
     out.line("You can resume your program from this checkpoint with the run command.")?;
     out.document(|| json!({"job_id": job, "checkpoint_id": id}))?;
