@@ -47,6 +47,7 @@
 //! | what every cluster can do | the trait [`ClusterClient`], and [`ClusterClientExt`] for what is made of it |
 //! | a cluster somewhere | [`RestClusterClient`], [`RestClusterClientConfiguration`]; beyond the trait it has jars, details, metrics, rescaling, applications, [`get_json`](RestClusterClient::get_json) |
 //! | a cluster in this process | [`mini`]: [`MiniCluster`], [`MiniClusterClient`](mini::MiniClusterClient) |
+//! | a client made when first needed, or one job's client | [`ClusterClientProvider`], [`JobClient`] |
 //! | what to run | [`ExecutionPlan`] |
 //! | results that are coming | [`Pending`], [`Promise`], [`Runtime`] |
 //! | how a job is, was, ended | [`JobStatus`], [`JobStatusMessage`], [`JobDetails`], [`JobResult`], [`JobExecutionResult`], [`Accumulators`] |
@@ -196,6 +197,11 @@
 //! | `getExecutorService` | [`RestClusterClientConfiguration::runtime`], [`RestClusterClient::runtime`] |
 //! | `MiniClusterClient`, `MiniClusterClient.MiniClusterId` | [`MiniClusterClient`](mini::MiniClusterClient), [`MiniClusterId`](mini::MiniClusterId) |
 //! | `MiniCluster` | [`MiniCluster`] |
+//! | `ClusterClientProvider`: `getClusterClient`, `getClusterId`, `close` | [`ClusterClientProvider`]: [`cluster_client`](ClusterClientProvider::cluster_client), [`cluster_id`](ClusterClientProvider::cluster_id), [`close`](ClusterClientProvider::close); [`LazyClusterClientProvider`] is one |
+//! | `JobClient`, `ClusterClientJobClientAdapter` | [`JobClient`], [`ClusterClientJobClientAdapter`] |
+//! | its `getJobID`, `getJobStatus`, `cancel` | [`job_id`](JobClient::job_id), [`job_status`](JobClient::job_status), [`cancel`](JobClient::cancel) |
+//! | its `stopWithSavepoint`, `triggerSavepoint` | [`stop_with_savepoint`](JobClient::stop_with_savepoint), [`trigger_savepoint`](JobClient::trigger_savepoint) |
+//! | its `getJobExecutionResult`, `getAccumulators` | [`job_execution_result`](JobClient::job_execution_result), [`accumulators`](JobClient::accumulators) |
 //! | `WaitStrategy.calculateWaitTime` | [`WaitStrategy::wait_time`]; attempts count from 1 |
 //! | `new ExponentialWaitStrategy` | [`ExponentialWaitStrategy::new`] |
 //! | `JobStatusMessage`: `getJobId`, `getJobName`, `getJobState`, `getStartTime` | [`JobStatusMessage`]: `job_id`, `job_name`, `job_state`, `start_time` |
