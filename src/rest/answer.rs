@@ -28,6 +28,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) content_type: Option<&'a str>,
     pub(crate) location: Option<&'a str>,
     pub(crate) retry_after: Option<&'a str>,
+    /// In what the body is packed, which nobody asked for: then it is left out.
+    pub(crate) encoding: Option<&'a str>,
     pub(crate) body: &'a [u8],
 }
 
@@ -35,7 +37,15 @@ impl<'a> Answer<'a> {
     /// An answer of this status and body, without headers.
     #[cfg(test)]
     pub(crate) fn new(status: u16, body: &'a [u8]) -> Self {
-        Self { status, https: false, content_type: None, location: None, retry_after: None, body }
+        Self {
+            status,
+            https: false,
+            content_type: None,
+            location: None,
+            retry_after: None,
+            encoding: None,
+            body,
+        }
     }
 
     /// The body as a `T`, which is called `expected` where it is none.
@@ -46,6 +56,9 @@ impl<'a> Answer<'a> {
     pub(crate) fn read<T: DeserializeOwned>(&self, about: About, expected: &str) -> Result<T> {
         if !(200..300).contains(&self.status) || self.begins_with_errors() {
             return Err(self.server_error(about));
+        }
+        if let Some(encoding) = self.encoding {
+            return Err(self.packed(expected, encoding));
         }
         self.parse().map_err(|error| match self.errors() {
             Some(errors) => classify::server_errors(about, self.status, errors),
@@ -87,6 +100,15 @@ impl<'a> Answer<'a> {
         }
     }
 
+    #[cold]
+    fn packed(&self, expected: &str, encoding: &str) -> Error {
+        let encoding = cut(encoding, EXCERPT);
+        let message = format!("expected {expected}, got it packed in {encoding:?}, which was not asked for");
+        Error::new(ErrorKind::Decode, message)
+            .with_status(self.status)
+            .with_hint("something between this client and Flink compresses unasked: turn that off")
+    }
+
     /// Long lists are read a quarter faster when their characters are checked at once, not name by name.
     fn parse<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         match std::str::from_utf8(self.body) {
@@ -117,7 +139,7 @@ impl<'a> Answer<'a> {
         if self.is_login_page() {
             return login_page(&self.shown());
         }
-        if self.page().is_some_and(|page| contains(page, "plain HTTP request was sent to HTTPS port")) {
+        if self.status == 400 && NOT_TLS.iter().any(|text| contains(lossy_head(self.body), text)) {
             return Error::new(ErrorKind::Tls, "the server speaks TLS and was asked without")
                 .with_hint(USE_HTTPS);
         }
@@ -202,7 +224,10 @@ impl<'a> Answer<'a> {
     }
 }
 
-const USE_HTTPS: &str = "use an https address, or set security.ssl.rest.enabled";
+pub(crate) const USE_HTTPS: &str = "use an https address, or set security.ssl.rest.enabled";
+
+/// What servers answer that speak TLS and were asked without.
+const NOT_TLS: [&str; 2] = ["plain HTTP request was sent to HTTPS port", "HTTP request to an HTTPS server"];
 
 fn login_page(what: &str) -> Error {
     Error::new(ErrorKind::Authentication, format!("a login stands before the server: {what}"))

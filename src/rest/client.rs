@@ -83,8 +83,8 @@ impl<Id> RestClusterClient<Id> {
         let setup = Arc::new(Setup {
             limits: configuration.limits.clone(),
             headers: configuration.headers.clone(),
-            #[cfg(feature = "tls")]
-            tls: configuration.tls.config()?,
+            bearer: configuration.bearer.clone(),
+            tls: configuration.tls.clone(),
             proxy: configuration.proxy.clone(),
         });
         let api = Arc::new(Api {

@@ -1,6 +1,7 @@
 //! How a client reaches its cluster, how long it waits, and how often it tries.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,10 @@ use ureq::http::{HeaderName, HeaderValue};
 
 use crate::config::{Configuration, options};
 use crate::error::{Error, ErrorKind, Result};
+use crate::rest::bearer::Bearer;
 use crate::rest::leader::{AddressList, FixedAddress, LeaderRetriever};
 use crate::rest::request::{RetryEvent, RetryHook};
-use crate::rest::tls::TlsSettings;
+use crate::rest::tls::{Setting, Tls, TlsSettings};
 use crate::rest::transport::Limits;
 use crate::retry::{ExponentialWaitStrategy, FixedWaitStrategy, WaitStrategy};
 use crate::runtime::Runtime;
@@ -60,7 +62,9 @@ pub struct RestClusterClientConfiguration {
     pub(crate) poll_strategy: Arc<dyn WaitStrategy>,
     pub(crate) retry_hook: Option<RetryHook>,
     pub(crate) runtime: Option<Runtime>,
-    pub(crate) tls: TlsSettings,
+    tls_settings: TlsSettings,
+    pub(crate) tls: Tls,
+    pub(crate) bearer: Option<Arc<Bearer>>,
     pub(crate) proxy: Option<ureq::Proxy>,
 }
 
@@ -106,7 +110,8 @@ impl fmt::Debug for RestClusterClientConfiguration {
             .field("max_attempts", &self.max_attempts)
             .field("retry_strategy", &self.retry_strategy)
             .field("poll_strategy", &self.poll_strategy)
-            .field("tls", &self.tls)
+            .field("bearer_token_from", &self.bearer.is_some())
+            .field("tls", &self.tls_settings)
             .finish_non_exhaustive()
     }
 }
@@ -120,6 +125,7 @@ pub struct RestClusterClientConfigurationBuilder {
     leader: Option<Arc<dyn LeaderRetriever>>,
     high_availability: Option<String>,
     headers: Vec<(String, String)>,
+    authorization: Option<Authorization>,
     connection_timeout: Option<Duration>,
     idleness_timeout: Option<Duration>,
     answer_timeout: Option<Duration>,
@@ -133,6 +139,14 @@ pub struct RestClusterClientConfigurationBuilder {
     runtime: Option<Runtime>,
     tls: TlsSettings,
     proxy: Option<String>,
+}
+
+/// Who the client says that it is, in the header of that name. There is one: what is set last wins.
+#[derive(Clone)]
+enum Authorization {
+    Header(String),
+    Basic { user: String, password: String },
+    From(Arc<Bearer>),
 }
 
 impl RestClusterClientConfigurationBuilder {
@@ -156,7 +170,9 @@ impl RestClusterClientConfigurationBuilder {
         }
         self.configuration = configuration.clone();
         if let Ok(headers) = std::env::var(HEADERS_VARIABLE) {
-            self.headers.extend(headers_of(&headers)?);
+            for (name, value) in headers_of(&headers)? {
+                self = self.header(name, value);
+            }
         }
         Ok(self)
     }
@@ -183,21 +199,95 @@ impl RestClusterClientConfigurationBuilder {
         self
     }
 
-    /// Adds a header to every request. Its value is treated as a secret.
+    /// Adds a header to every request. Its value is treated as a secret: it is shown nowhere, and sent to the cluster's
+    /// address and nowhere else.
+    ///
+    /// The header `authorization` takes the place of what [`basic_auth`](Self::basic_auth) and the like have set.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        let (name, value) = (name.into(), value.into());
+        if name.eq_ignore_ascii_case("authorization") {
+            self.authorization = Some(Authorization::Header(value));
+        } else {
+            self.headers.push((name, value));
+        }
         self
     }
 
-    /// Sends `authorization: Basic …` with every request.
-    pub fn basic_auth(self, user: &str, password: &str) -> Self {
-        let credentials = STANDARD.encode(format!("{user}:{password}"));
-        self.header("authorization", format!("Basic {credentials}"))
+    /// Sends `authorization: Basic …` with every request. The user's name cannot have a colon.
+    pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
+        self.authorization =
+            Some(Authorization::Basic { user: user.to_owned(), password: password.to_owned() });
+        self
     }
 
-    /// Sends `authorization: Bearer …` with every request.
+    /// Sends `authorization: Bearer …` with every request. For a token that expires there is
+    /// [`bearer_token_from`](Self::bearer_token_from).
     pub fn bearer_token(self, token: &str) -> Self {
         self.header("authorization", format!("Bearer {token}"))
+    }
+
+    /// Sends `authorization: Bearer …` with every request, with a token that `source` gives.
+    ///
+    /// Asked at the first request, and again after an answer 401: then that request is sent once more with the new
+    /// token, unless it is the old one. Called on the thread that sends; other requests without a token wait for it, so
+    /// it must not use this client. An error of it ends the operation, unless its kind is one that passes
+    /// ([`ErrorKind::Connect`], [`ErrorKind::Unavailable`] and the like), which counts as a failed attempt.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use flink_client::{Error, RestClusterClientConfiguration};
+    ///
+    /// let rest = RestClusterClientConfiguration::builder()
+    ///     .address("https://gateway.acme.com/flink")
+    ///     .bearer_token_from(|| std::fs::read_to_string("/var/run/secrets/token").map_err(Error::other))
+    ///     .build()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn bearer_token_from(mut self, source: impl Fn() -> Result<String> + Send + Sync + 'static) -> Self {
+        self.authorization = Some(Authorization::From(Arc::new(Bearer::new(source))));
+        self
+    }
+
+    /// A PEM file with the certificates of those who may sign the server's. Defaults to Flink's
+    /// `security.ssl.rest.truststore` (or `security.ssl.truststore`), if `security.ssl.rest.enabled`; else the public
+    /// authorities that browsers trust.
+    ///
+    /// Read by [`build`](Self::build), which tells for a Java key store how to convert it.
+    pub fn trusted_certificates(mut self, pem: impl Into<PathBuf>) -> Self {
+        self.tls.trusted = Some(Setting { name: "trusted_certificates", value: pem.into() });
+        self
+    }
+
+    /// Who the client is, for servers that ask for a certificate (mutual TLS): PEM files with the certificate (and
+    /// those that lead to its authority) and with its key, without a password. Both may be one file. Defaults to
+    /// Flink's `security.ssl.rest.keystore` (or `security.ssl.keystore`), which has both, if
+    /// `security.ssl.rest.authentication-enabled`; else none.
+    ///
+    /// Read and checked by [`build`](Self::build).
+    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.tls.certificate = Some(Setting { name: "client_certificate", value: certificate.into() });
+        self.tls.key = Some(Setting { name: "client_certificate", value: key.into() });
+        self
+    }
+
+    /// Whether the server's certificate must be for the name that it is reached by. Who signed it is checked in any
+    /// case. Defaults to Flink's `security.ssl.rest.verify-hostname`, then `security.ssl.verify-hostname`, else true
+    /// (Flink 2.3's own client: false), but false with [`certificate_fingerprint`](Self::certificate_fingerprint).
+    pub fn verify_host_name(mut self, verify: bool) -> Self {
+        self.tls.verify_host_name = Some(verify);
+        self
+    }
+
+    /// The SHA-1 or SHA-256 digest that the server's certificate must have, in hexadecimal digits with or without
+    /// colons; several, separated by commas, while a certificate is being replaced. Defaults to Flink's
+    /// `security.ssl.rest.cert.fingerprint`, else any certificate that is trusted.
+    ///
+    /// With [`trusted_certificates`](Self::trusted_certificates) the certificate must also be signed by one of those;
+    /// without, the digest alone decides, as in Flink. `openssl x509 -in server.pem -noout -fingerprint -sha256` tells
+    /// it. Prefer SHA-256.
+    pub fn certificate_fingerprint(mut self, fingerprint: impl Into<String>) -> Self {
+        self.tls.fingerprints = Some(Setting { name: "certificate_fingerprint", value: fingerprint.into() });
+        self
     }
 
     /// How long resolving and connecting may take. Defaults to 15 s, Flink's `rest.connection-timeout`.
@@ -275,7 +365,8 @@ impl RestClusterClientConfigurationBuilder {
         self
     }
 
-    /// A proxy for all requests, as `http://host:port`. None by default, whatever the environment says.
+    /// A proxy for all requests, as `http://host:port` or `http://user:password@host:port`; it is asked for a tunnel
+    /// (`CONNECT`). None by default, whatever the environment says.
     pub fn proxy(mut self, proxy: impl Into<String>) -> Self {
         self.proxy = Some(proxy.into());
         self
@@ -323,16 +414,24 @@ impl RestClusterClientConfigurationBuilder {
             Some(strategy) => strategy,
             None => default_poll()?,
         };
-        let proxy = match &self.proxy {
-            Some(proxy) => Some(ureq::Proxy::new(proxy).map_err(|_| {
-                Error::new(ErrorKind::Configuration, "the proxy's address cannot be used")
-                    .with_hint("write http://host:port")
-            })?),
+        let proxy = self.proxy.as_deref().map(proxy).transpose()?;
+        let tls = self.tls.ready()?;
+        let mut headers: Vec<_> =
+            self.headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_>>()?;
+        let bearer = match self.authorization {
+            Some(Authorization::From(bearer)) => Some(bearer),
+            Some(Authorization::Header(value)) => {
+                headers.push(header("authorization", &value)?);
+                None
+            }
+            Some(Authorization::Basic { user, password }) => {
+                headers.push(header("authorization", &basic(&user, &password)?)?);
+                None
+            }
             None => None,
         };
-        self.tls.check()?;
         Ok(RestClusterClientConfiguration {
-            headers: self.headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_>>()?,
+            headers,
             configuration: self.configuration,
             leader,
             address,
@@ -343,7 +442,9 @@ impl RestClusterClientConfigurationBuilder {
             poll_strategy,
             retry_hook: self.retry_hook,
             runtime: self.runtime,
-            tls: self.tls,
+            tls_settings: self.tls,
+            tls,
+            bearer,
             proxy,
         })
     }
@@ -416,6 +517,28 @@ fn configured_address(configuration: &Configuration, tls: bool) -> Result<Option
     };
     FixedAddress::new(&address).map_err(refuse)?;
     Ok(Some(address))
+}
+
+/// A colon in the name would move the rest of it into the password.
+fn basic(user: &str, password: &str) -> Result<String> {
+    if user.contains(':') {
+        return Err(Error::new(ErrorKind::Configuration, "the user's name for basic_auth has a colon in it"));
+    }
+    Ok(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+}
+
+/// The address may hold a password, so errors do not show it.
+fn proxy(address: &str) -> Result<ureq::Proxy> {
+    let refuse = || {
+        Error::new(ErrorKind::Configuration, "the proxy's address cannot be used")
+            .with_hint("write http://host:port")
+    };
+    let proxy = ureq::Proxy::new(address).map_err(|_| refuse())?;
+    match proxy.protocol() {
+        ureq::ProxyProtocol::Http => Ok(proxy),
+        // SOCKS would be left out silently, and an https proxy be shown the client's certificate for the cluster.
+        _ => Err(refuse()),
+    }
 }
 
 /// Headers of the environment variable. From a shell the line break between two often comes as `\n`, two characters.

@@ -116,7 +116,9 @@ impl LeaderRetriever for AddressList {
 pub(crate) fn base_address(text: &str) -> Result<String> {
     let text = text.trim();
     let refuse = |reason: String| {
-        Err(Error::new(ErrorKind::InvalidArgument, format!("the address {text:?} cannot be used: {reason}"))
+        // What stands before an @ may be a password.
+        let shown = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, host)| format!("…@{host}"));
+        Err(Error::new(ErrorKind::InvalidArgument, format!("the address {shown:?} cannot be used: {reason}"))
             .with_hint("write host:port, or http(s)://host:port/prefix"))
     };
     let (scheme, rest) = match text.split_once("://") {
@@ -208,6 +210,7 @@ mod tests {
             let error = base_address(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
             assert!(error.to_string().contains(reason), "{error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
         }
         assert!(AddressList::new(Vec::<String>::new()).is_err());
     }

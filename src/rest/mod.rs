@@ -1,15 +1,19 @@
 //! Flink's REST API.
 
 pub(crate) mod answer;
+mod bearer;
 pub(crate) mod classify;
 pub(crate) mod client;
 pub(crate) mod config;
+mod connect;
 pub(crate) mod endpoint;
 mod inspect;
 pub(crate) mod leader;
 pub(crate) mod messages;
 pub(crate) mod multipart;
 pub(crate) mod operation;
+#[cfg(feature = "tls")]
+mod pem;
 #[cfg(test)]
 mod recordings;
 pub(crate) mod request;
@@ -18,4 +22,6 @@ mod submit;
 mod tls;
 pub(crate) mod transport;
 mod trigger;
+#[cfg(feature = "tls")]
+mod verify;
 mod watch;

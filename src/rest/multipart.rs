@@ -173,7 +173,9 @@ struct Exactly {
 impl Read for Exactly {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let read = self.file.read(&mut buffer[..most])?;
+        let read = self.file.read(&mut buffer[..most]).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot read {}: {error}", self.path.display()))
+        })?;
         if read == 0 && most > 0 {
             let message = format!("{} became shorter while it was sent", self.path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));

@@ -1,22 +1,26 @@
-//! One request over HTTP: the only file that knows which HTTP library there is.
+//! One request over HTTP. This file and [`connect`] are the only ones that know which HTTP library there is.
 //!
 //! Says of every failure what happened and whether the request may have reached the server; whether to try again is
 //! decided elsewhere.
 
 use std::error::Error as _;
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ureq::http::{self, HeaderName, HeaderValue, Request as HttpRequest};
+use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, SendBody};
 
 use crate::error::{Error, ErrorKind};
 use crate::pending::operation::Scope;
-use crate::rest::answer::Answer;
+use crate::rest::answer::{Answer, USE_HTTPS};
+use crate::rest::bearer::Bearer;
+use crate::rest::connect::{self, HandshakeBroke, SpeaksTls};
 use crate::rest::endpoint::Method;
 use crate::rest::multipart::{Body as MultipartBody, Multipart};
+use crate::rest::tls::Tls;
 
 /// What every connection and request of a client is held to.
 #[derive(Clone, Debug)]
@@ -42,6 +46,9 @@ const KEEP_CONNECTIONS: usize = 32;
 const INPUT_BUFFER: usize = 32 * 1024;
 const OUTPUT_BUFFER: usize = 16 * 1024;
 
+/// Of an answer, before its body. Less than the input buffer: a larger head would look like the connection's end.
+const LARGEST_HEAD: usize = 24 * 1024;
+
 pub(crate) struct Transport {
     /// Empty once shut down.
     agent: Mutex<Option<Agent>>,
@@ -54,8 +61,9 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     /// Sent with every request. May be secret.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    #[cfg(feature = "tls")]
-    pub(crate) tls: Option<ureq::tls::TlsConfig>,
+    /// Where the authorization comes from if it is not among the headers.
+    pub(crate) bearer: Option<Arc<Bearer>>,
+    pub(crate) tls: Tls,
     pub(crate) proxy: Option<ureq::Proxy>,
 }
 
@@ -82,6 +90,8 @@ pub(crate) struct Received {
     content_type: Option<String>,
     location: Option<String>,
     retry_after: Option<String>,
+    /// In what the body is packed, though it was not asked for.
+    encoding: Option<String>,
     body: Vec<u8>,
 }
 
@@ -93,6 +103,7 @@ impl Received {
             content_type: self.content_type.as_deref(),
             location: self.location.as_deref(),
             retry_after: self.retry_after.as_deref(),
+            encoding: self.encoding.as_deref(),
             body: &self.body,
         }
     }
@@ -132,14 +143,10 @@ impl Setup {
             .max_idle_connections(KEEP_CONNECTIONS)
             .max_idle_connections_per_host(KEEP_CONNECTIONS)
             .max_idle_age(KEEP_IDLE)
+            .max_response_header_size(LARGEST_HEAD)
             .input_buffer_size(INPUT_BUFFER)
             .output_buffer_size(OUTPUT_BUFFER);
-        #[cfg(feature = "tls")]
-        let config = match &self.tls {
-            Some(tls) => config.tls_config(tls.clone()),
-            None => config,
-        };
-        config.build().into()
+        connect::agent(config.build(), &self.tls, DefaultResolver::default())
     }
 }
 
@@ -169,7 +176,7 @@ impl Transport {
         let Some(agent) = agent else {
             return Err(closed());
         };
-        let sent = self.exchange(&agent, request);
+        let sent = self.authorized(&agent, request);
         match &sent {
             Ok((_, true)) => self.scope.connection_is_free(KEEP_IDLE - Duration::from_secs(5)),
             Ok((_, false)) => {}
@@ -178,11 +185,37 @@ impl Transport {
         sent.map(|(answer, _)| answer)
     }
 
+    /// With the bearer token, if there is a source of them. A server that refuses the token has done nothing, so the
+    /// request is sent again with another, once.
+    fn authorized(&self, agent: &Agent, request: &Request<'_>) -> Result<(Received, bool), Failure> {
+        let Some(bearer) = &self.setup.bearer else {
+            return self.exchange(agent, request, None);
+        };
+        let token = || bearer.header().map_err(|error| Failure { error, sent: Sent::No, lasting: false });
+        let first = token()?;
+        let (received, kept) = self.exchange(agent, request, Some(&first))?;
+        if received.status != 401 {
+            return Ok((received, kept));
+        }
+        bearer.refused(&first);
+        let second = token()?;
+        if second == first { Ok((received, kept)) } else { self.exchange(agent, request, Some(&second)) }
+    }
+
     /// The answer, and whether the connection is kept.
-    fn exchange(&self, agent: &Agent, request: &Request<'_>) -> Result<(Received, bool), Failure> {
+    fn exchange(
+        &self,
+        agent: &Agent,
+        request: &Request<'_>,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<(Received, bool), Failure> {
+        connect::begin();
         let mut builder = HttpRequest::builder().method(request.method.as_str()).uri(request.url);
         for (name, value) in &self.setup.headers {
             builder = builder.header(name, value);
+        }
+        if let Some(value) = authorization {
+            builder = builder.header(http::header::AUTHORIZATION, value);
         }
         let response = match request.body {
             Body::None => self.run(agent, request, builder.body(())),
@@ -191,25 +224,20 @@ impl Transport {
                 self.run(agent, request, builder.body(json))
             }
             Body::Multipart(multipart) => {
-                let mut body =
+                let body =
                     multipart.open().map_err(|error| Failure { error, sent: Sent::No, lasting: true })?;
                 let builder = builder
                     .header("content-type", multipart.content_type())
                     .header("content-length", body.length());
-                return self.upload(agent, request, builder, &mut body);
+                let mut upload = Upload { left: body.length(), body, failed: None };
+                let sent = self.run(agent, request, builder.body(SendBody::from_reader(&mut upload)));
+                match upload.failed {
+                    // The server waits in vain for the rest, so nothing comes of it.
+                    Some(error) => Err(Failure { error, sent: Sent::No, lasting: true }),
+                    None => sent,
+                }
             }
         }?;
-        self.read(request, response)
-    }
-
-    fn upload(
-        &self,
-        agent: &Agent,
-        request: &Request<'_>,
-        builder: http::request::Builder,
-        body: &mut MultipartBody,
-    ) -> Result<(Received, bool), Failure> {
-        let response = self.run(agent, request, builder.body(SendBody::from_reader(body)))?;
         self.read(request, response)
     }
 
@@ -231,21 +259,39 @@ impl Transport {
         mut response: http::Response<ureq::Body>,
     ) -> Result<(Received, bool), Failure> {
         let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let cut_off = connect::is_cut_off();
         let kept = response.version() == http::Version::HTTP_11
+            && !cut_off
             && !header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let content_type = header("content-type").map(str::to_owned);
         let location = header("location").map(str::to_owned);
         let retry_after = header("retry-after").map(str::to_owned);
+        let encoding = header("content-encoding")
+            .filter(|encoding| !encoding.eq_ignore_ascii_case("identity"))
+            .map(str::to_owned);
         let status = response.status().as_u16();
+        if cut_off && (200..300).contains(&status) {
+            return Err(Failure {
+                error: Error::new(
+                    ErrorKind::ConnectionLost,
+                    format!("the server answered {status} to a request that it had not read to its end"),
+                ),
+                sent: Sent::Perhaps,
+                lasting: false,
+            });
+        }
         let limit = self.setup.limits.content;
-        let body = response
+        let mut body = response
             .body_mut()
             .with_config()
             .limit(limit)
             .read_to_vec()
             .map_err(|error| self.failure(request, error, self.setup.limits.idle))?;
+        if encoding.is_some() {
+            body.clear();
+        }
         let https = is_https(request);
-        Ok((Received { status, https, content_type, location, retry_after, body }, kept))
+        Ok((Received { status, https, content_type, location, retry_after, encoding, body }, kept))
     }
 
     /// The one table from what the network did to what happened.
@@ -278,7 +324,10 @@ impl Transport {
                 "this build of the library has no TLS".into(),
                 Some("build it with the feature `tls`"),
             ),
-            ureq::Error::Tls(_) => (ErrorKind::Tls, No, true, error.to_string(), None),
+            ureq::Error::Tls(what) => (ErrorKind::Tls, No, true, (*what).to_owned(), None),
+            ureq::Error::Other(other) if other.is::<HandshakeBroke>() => {
+                (Connect, No, false, other.to_string(), Some("does the server speak TLS on this port?"))
+            }
             ureq::Error::BodyExceedsLimit(limit) => (
                 TooLarge,
                 Perhaps,
@@ -294,12 +343,20 @@ impl Transport {
                 Perhaps,
                 true,
                 format!("the server does not speak HTTP here: {error}"),
-                (!https).then_some("if it speaks TLS, use an https address or set security.ssl.rest.enabled"),
+                Some("is this the port of Flink's REST API?"),
             ),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 (ErrorKind::InvalidArgument, No, true, format!("the address cannot be used: {error}"), None)
             }
-            other if is_tls(other) => (ErrorKind::Tls, No, true, format!("TLS failed: {other}"), None),
+            ureq::Error::Other(other) if other.is::<SpeaksTls>() => {
+                (ErrorKind::Tls, No, true, other.to_string(), Some(USE_HTTPS))
+            }
+            ureq::Error::ConnectProxyFailed(what) => {
+                let unknown_user = what.contains("407");
+                let kind = if unknown_user { ErrorKind::Authentication } else { Connect };
+                (kind, No, unknown_user, format!("no way through the proxy: {what}"), None)
+            }
+            ureq::Error::BodyStalled => (ConnectionLost, Perhaps, false, BROKE.into(), None),
             other => (ConnectionLost, Perhaps, false, other.to_string(), None),
         };
         let mut failed = Error::new(kind, message);
@@ -314,13 +371,14 @@ fn is_https(request: &Request<'_>) -> bool {
     request.url.starts_with("https:")
 }
 
+const BROKE: &str = "the connection broke before the answer was complete";
+
 const CHECK_ADDRESS: &str = "check rest.address";
 
 fn io_failure(io: &io::Error, https: bool, upload: bool) -> Failure {
     use io::ErrorKind::{
         AddrNotAvailable, BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable,
-        InvalidData, InvalidInput, NetworkDown, NetworkUnreachable, NotConnected, PermissionDenied,
-        UnexpectedEof,
+        InvalidData, NetworkDown, NetworkUnreachable, NotConnected, PermissionDenied, UnexpectedEof,
     };
     let failure =
         |kind, sent, lasting, message: String| Failure { error: Error::new(kind, message), sent, lasting };
@@ -334,22 +392,9 @@ fn io_failure(io: &io::Error, https: bool, upload: bool) -> Failure {
         HostUnreachable | NetworkUnreachable | NetworkDown | AddrNotAvailable | PermissionDenied => {
             failure(ErrorKind::Connect, Sent::No, false, format!("cannot connect: {io}"))
         }
-        InvalidData if https => {
-            let mut tls = failure(ErrorKind::Tls, Sent::No, true, format!("TLS failed: {io}"));
-            if io.to_string().contains("corrupt message") {
-                tls.error = tls.error.with_hint("the server may speak plain HTTP: use an http address");
-            }
-            tls
-        }
-        // Our own reader of a local file.
-        InvalidInput => failure(ErrorKind::LocalFile, Sent::Perhaps, true, io.to_string()),
+        InvalidData if https => tls_failure(io),
         UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => {
-            let mut lost = failure(
-                ErrorKind::ConnectionLost,
-                Sent::Perhaps,
-                false,
-                "the connection broke before the answer was complete".into(),
-            );
+            let mut lost = failure(ErrorKind::ConnectionLost, Sent::Perhaps, false, BROKE.into());
             if upload {
                 lost.error = lost
                     .error
@@ -368,14 +413,62 @@ fn io_failure(io: &io::Error, https: bool, upload: bool) -> Failure {
     }
 }
 
-/// Handshake failures come wrapped in several ways.
-fn is_tls(error: &ureq::Error) -> bool {
-    #[cfg(feature = "tls")]
-    if matches!(error, ureq::Error::Rustls(_) | ureq::Error::Pem(_)) {
-        return true;
+#[cfg(not(feature = "tls"))]
+fn tls_failure(io: &io::Error) -> Failure {
+    Failure { error: Error::new(ErrorKind::Tls, io.to_string()), sent: Sent::No, lasting: true }
+}
+
+/// Who does not trust whom. A server that refuses the client's certificate has not looked at the request.
+#[cfg(feature = "tls")]
+fn tls_failure(io: &io::Error) -> Failure {
+    use rustls::CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
+        NotValidYetContext, Other, UnknownIssuer,
+    };
+    use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage};
+
+    let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let (message, hint) = match tls {
+        Some(InvalidCertificate(Other(other))) => (
+            other.to_string(),
+            Some("if the server's certificate was replaced, change security.ssl.rest.cert.fingerprint"),
+        ),
+        Some(InvalidCertificate(UnknownIssuer | BadSignature)) => (
+            "the server's certificate is signed by nobody who is trusted".into(),
+            Some("give the certificate of who signed it, in PEM form: security.ssl.rest.truststore"),
+        ),
+        Some(InvalidCertificate(error @ (NotValidForName | NotValidForNameContext { .. }))) => (
+            format!("the server's certificate is for another name: {error}"),
+            Some(
+                "reach the server by a name of its certificate, or set security.ssl.rest.verify-hostname to false",
+            ),
+        ),
+        Some(InvalidCertificate(error @ (Expired | ExpiredContext { .. }))) => {
+            (format!("the server's certificate has expired: {error}"), None)
+        }
+        Some(InvalidCertificate(error @ (NotValidYet | NotValidYetContext { .. }))) => {
+            (format!("the server's certificate is not valid yet: {error}"), Some("do the clocks agree?"))
+        }
+        Some(InvalidCertificate(error)) => (format!("the server's certificate is refused: {error}"), None),
+        Some(AlertReceived(alert)) => (
+            format!("the server ended the TLS handshake: {alert:?}"),
+            Some(
+                "it may want a certificate of the client's, by somebody whom it trusts: \
+                 security.ssl.rest.authentication-enabled and security.ssl.rest.keystore",
+            ),
+        ),
+        Some(InvalidMessage(_)) => (
+            "the server does not speak TLS here".into(),
+            Some("it may speak plain HTTP: use an http address, or leave security.ssl.rest.enabled unset"),
+        ),
+        Some(error) => (format!("TLS failed: {error}"), None),
+        None => (format!("TLS failed: {io}"), None),
+    };
+    let mut error = Error::new(ErrorKind::Tls, message);
+    if let Some(hint) = hint {
+        error = error.with_hint(hint);
     }
-    let _ = error;
-    false
+    Failure { error, sent: Sent::No, lasting: true }
 }
 
 fn closed() -> Failure {
@@ -393,6 +486,30 @@ impl Failure {
             self.error = self.error.with_source(TransportError(source));
         }
         self
+    }
+}
+
+/// A body on its way. What fails in reading it is the caller's file, whatever it looks like in an error of the network.
+struct Upload {
+    body: MultipartBody,
+    left: u64,
+    failed: Option<Error>,
+}
+
+impl Read for Upload {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = if connect::is_cut_off() {
+            // Nobody reads this any more, but the library goes on to the announced end before it looks for an answer.
+            let most = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+            buffer[..most].fill(0);
+            most
+        } else {
+            self.body.read(buffer).inspect_err(|error| {
+                self.failed = Some(Error::new(ErrorKind::LocalFile, error.to_string()));
+            })?
+        };
+        self.left = self.left.saturating_sub(read as u64);
+        Ok(read)
     }
 }
 

@@ -2,3 +2,20 @@
 //! requests the server saw.
 
 mod broken_connections;
+mod foreign_answers;
+mod idle_connections;
+mod redirects;
+mod statuses;
+mod uploads;
+
+use flink_client::{ClusterClient, Error, JobStatusMessage};
+
+use crate::support::{ScriptedServer, client, eager};
+
+/// No job: the answer to the request that [`list_jobs`] sends.
+const JOBS: &str = r#"{"jobs":[]}"#;
+
+/// Asks for the jobs, which changes nothing.
+fn list_jobs(server: &ScriptedServer) -> Result<Vec<JobStatusMessage>, Error> {
+    client(eager(&server.url())).list_jobs().wait()
+}

@@ -272,7 +272,7 @@ impl Shared {
 
     fn serve(&self, stream: Arc<TcpStream>, connection: usize) -> io::Result<()> {
         if let Some(reply) = self.decide(None) {
-            return match reply.play(stream)? {
+            return match reply.play(stream, &self.stopped)? {
                 Some(stream) => self.serve_requests(&stream, connection),
                 None => Ok(()),
             };
@@ -297,7 +297,7 @@ impl Shared {
             if whole && !reply.resets() {
                 finish(&stream)?;
             }
-            match reply.play(stream)? {
+            match reply.play(stream, &self.stopped)? {
                 Some(kept) => stream = kept,
                 None => return Ok(()),
             }
@@ -312,7 +312,7 @@ impl Shared {
 
 impl Reply {
     /// Gives the connection back if it goes on.
-    fn play(self, stream: Arc<TcpStream>) -> io::Result<Option<Arc<TcpStream>>> {
+    fn play(self, stream: Arc<TcpStream>, stopped: &AtomicBool) -> io::Result<Option<Arc<TcpStream>>> {
         let mut socket = &*stream;
         for act in self.acts {
             match act {
@@ -334,7 +334,7 @@ impl Reply {
                 }
                 Act::Stall => {
                     // Not a read: what the client still sends has to stay where it is.
-                    while socket.peek(&mut [0]).is_ok_and(|count| count > 0) {
+                    while !stopped.load(Ordering::SeqCst) {
                         thread::sleep(Duration::from_millis(5));
                     }
                     return Ok(None);

@@ -1,0 +1,83 @@
+//! Connections that end while nobody uses them: nobody has to know.
+
+use flink_client::{ClusterClient, JobId, SavepointFormatType, TriggerId};
+
+use super::JOBS;
+use crate::support::{Reply, ScriptedServer, client, eager};
+
+#[test]
+fn one_connection_serves_many_requests() {
+    let server = ScriptedServer::always(Reply::json(200, JOBS));
+    let client = client(eager(&server.url()));
+    for _ in 0..20 {
+        client.list_jobs().wait().unwrap();
+    }
+    assert_eq!((server.connections(), server.lines().len()), (1, 20));
+}
+
+#[test]
+fn a_connection_that_was_closed_while_idle_is_replaced_without_a_word() {
+    let trigger = TriggerId::random();
+    let triggered = format!(r#"{{"request-id":"{trigger}"}}"#);
+    let server = ScriptedServer::deciding(move |request| match request.method.as_str() {
+        "POST" => Reply::json(202, &triggered),
+        _ => Reply::json(200, JOBS),
+    });
+    // No attempt after the first.
+    let client = client(eager(&server.url()).max_attempts(0));
+    client.list_jobs().wait().unwrap();
+    server.close_connections();
+    client.list_jobs().wait().unwrap();
+    server.close_connections();
+    // Nothing of it was sent before, so this is as good as the first request.
+    let job = JobId::random();
+    let format = SavepointFormatType::Canonical;
+    let taken = client.trigger_detached_savepoint_as(trigger, job, None, format).wait().unwrap();
+    assert_eq!(taken, trigger);
+    assert_eq!((server.connections(), server.lines().len()), (3, 3));
+}
+
+#[test]
+fn a_connection_that_is_closed_just_when_it_is_used_again_costs_a_safe_request_nothing() {
+    let server = ScriptedServer::playing([
+        Reply::json(200, JOBS),
+        Reply::nothing().close(),
+        Reply::json(200, JOBS),
+        Reply::nothing().reset(),
+        Reply::json(200, JOBS),
+    ]);
+    let client = client(eager(&server.url()));
+    for _ in 0..3 {
+        assert_eq!(client.list_jobs().wait().unwrap(), []);
+    }
+    assert_eq!((server.connections(), server.lines().len()), (3, 5));
+}
+
+#[test]
+fn what_follows_an_answer_unasked_is_not_taken_for_the_next_answer() {
+    let server = ScriptedServer::playing([
+        Reply::json(200, JOBS).and_raw("HTTP/1.1 500 Smuggled\r\ncontent-length: 2\r\n\r\n{}"),
+        Reply::json(200, JOBS),
+    ]);
+    let client = client(eager(&server.url()).max_attempts(0));
+    assert_eq!(client.list_jobs().wait().unwrap(), []);
+    assert_eq!(client.list_jobs().wait().unwrap(), []);
+    assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn a_server_that_closes_after_each_answer_is_believed() {
+    for reply in [
+        Reply::new(200, &[("connection", "close")], JOBS).close(),
+        Reply::raw(format!("HTTP/1.0 200 OK\r\n\r\n{JOBS}")).close(),
+        Reply::raw(format!("HTTP/1.0 200 OK\r\ncontent-length: 11\r\n\r\n{JOBS}")).close(),
+        Reply::raw(format!("HTTP/1.1 200 OK\r\n\r\n{JOBS}")).close(),
+    ] {
+        let server = ScriptedServer::always(reply.clone());
+        let client = client(eager(&server.url()).max_attempts(0));
+        for _ in 0..3 {
+            assert_eq!(client.list_jobs().wait().unwrap_or_else(|error| panic!("{reply:?}: {error}")), []);
+        }
+        assert_eq!(server.connections(), 3, "{reply:?}");
+    }
+}
