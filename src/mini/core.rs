@@ -107,6 +107,7 @@ pub(crate) struct StoreSettings {
 pub(crate) struct Effects {
     /// Milliseconds since 1970, the same for all of one change.
     pub(crate) now: i64,
+    at: Duration,
     pub(crate) changes: Vec<JobStatusChange>,
     later: Vec<Effect>,
 }
@@ -125,9 +126,11 @@ impl Effects {
         delay: Duration,
         change: impl FnOnce(&mut State, &mut Self) + Send + 'static,
     ) {
+        // Counted from the change itself: a clock may be moved before the effect comes.
+        let due = self.at.saturating_add(delay);
         self.then(move |core| {
             let ours = Arc::clone(core);
-            core.timer.after(delay, move || ours.act(change));
+            core.timer.at(due, move || ours.act(change));
         });
     }
 
@@ -164,7 +167,9 @@ impl Core {
     pub(crate) fn act<R>(self: &Arc<Self>, change: impl FnOnce(&mut State, &mut Effects) -> R) -> R {
         let (result, effects) = {
             let mut state = lock(&self.state);
-            let mut effects = Effects { now: self.clock.millis(), changes: Vec::new(), later: Vec::new() };
+            let at = self.clock.since_1970();
+            let now = at.as_millis().try_into().unwrap_or(i64::MAX);
+            let mut effects = Effects { now, at, changes: Vec::new(), later: Vec::new() };
             let result = change(&mut state, &mut effects);
             for change in effects.changes.drain(..) {
                 state.listeners.retain(|listener| listener.send(change).is_ok());

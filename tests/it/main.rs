@@ -3,6 +3,7 @@
 mod double;
 mod faults;
 mod job_client;
+mod mini;
 mod pending;
 mod provider;
 mod support;

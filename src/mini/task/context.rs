@@ -205,7 +205,7 @@ impl TaskContext {
         let control = Arc::clone(&self.deployed.control);
         if !clock.passes() {
             let sleeper = Arc::clone(&control);
-            self.core.timer.after(duration, move || sleeper.wake());
+            self.core.timer.at(deadline, move || sleeper.wake());
         }
         loop {
             if !self.attend()? {
