@@ -231,19 +231,12 @@ impl Core {
             for job in jobs {
                 run::suspend(state, effects, job);
             }
-            let mut waiters = Vec::new();
-            for job in state.jobs.values_mut() {
-                waiters.push((
-                    std::mem::take(&mut job.result_waiters),
-                    std::mem::take(&mut job.initialization_waiters),
-                    std::mem::take(&mut job.cancel_waiters),
-                ));
-            }
+            let jobs = std::mem::take(&mut state.jobs);
             let operations = std::mem::take(&mut state.operations);
-            Some((waiters, operations, std::mem::take(&mut state.programs)))
+            Some((jobs, operations, std::mem::take(&mut state.programs)))
         });
         let Some(let_go) = let_go else { return };
-        // Dropped promises fail as closed; programs are callers' code.
+        // Dropped promises fail as closed; jobs and programs are callers' code, which may hold the cluster itself.
         drop(let_go);
         self.timer.close();
         let patient = [&self.tasks, &self.programs, &self.files].map(|threads| threads.close(PATIENCE));

@@ -71,6 +71,7 @@ pub(crate) mod dispatcher;
 mod exception;
 mod graph;
 mod hash;
+mod inspect;
 mod jars;
 pub(crate) mod java_writer;
 mod job;
@@ -80,6 +81,8 @@ mod requirements;
 mod savepoint_store;
 mod slots;
 mod task;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod timer;
 mod wording;

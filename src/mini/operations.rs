@@ -91,13 +91,6 @@ impl<K: Ord + Copy, T: Clone + Send + 'static> Store<K, T> {
             None => true,
         });
     }
-
-    /// Lets go of everybody who waits: their promises fail as closed.
-    pub(crate) fn close(&mut self) {
-        for operation in self.operations.values_mut() {
-            operation.waiting.clear();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -38,9 +38,9 @@ pub(crate) struct Checkpoints {
     /// What a restart starts from. Savepoints are not among these, but the one that the job was started from is.
     latest: Option<Completed>,
     failed_in_a_row: u32,
-    ended_at: i64,
+    pub(super) ended_at: i64,
     /// The run of the job whose periodic checkpoints are under way.
-    armed: u64,
+    pub(super) armed: u64,
     pub(crate) statistics: Statistics,
 }
 
@@ -106,12 +106,19 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 impl Checkpoints {
     pub(super) fn start_from(&mut self, restored: Restored, now: i64) {
         self.last = restored.snapshot.checkpoint;
-        self.statistics.restored(&restored.snapshot, &restored.path, now);
+        self.statistics.restored(&restored.snapshot, Some(&restored.path), now);
         self.latest = Some(Completed {
             snapshot: restored.snapshot,
             path: Some(restored.path),
             owned: restored.claimed,
         });
+    }
+
+    /// The tasks are started again, from the newest checkpoint if there is one.
+    pub(super) fn started_again(&mut self, now: i64) {
+        if let Some(latest) = &self.latest {
+            self.statistics.restored(&latest.snapshot, latest.path.as_deref(), now);
+        }
     }
 
     /// What the tasks of a vertex start from: nothing, if there is nothing.
@@ -144,8 +151,9 @@ impl Checkpoints {
         latest.path.filter(|_| latest.owned && !retain)
     }
 
-    pub(crate) fn in_progress(&self) -> usize {
-        self.pending.len()
+    /// Whether a checkpoint that is no savepoint is being taken.
+    pub(super) fn takes_one(&self) -> bool {
+        self.pending.values().any(|pending| pending.purpose.format().is_none())
     }
 }
 
@@ -579,36 +587,4 @@ pub(super) fn job_ended(state: &mut State, effects: &mut Effects, id: JobId) {
     }
     // What all tasks have handed in is whole, and is written although they are gone.
     give_up_all(state, effects, id, &wording::coordinator_shut_down(), finished);
-}
-
-/// A task runs: when all do, checkpoints begin.
-pub(super) fn task_runs(state: &mut State, effects: &mut Effects, id: JobId) {
-    let Some(job) = state.jobs.get_mut(&id) else { return };
-    let Some(checkpointing) = job.graph.checkpointing else { return };
-    let all =
-        job.tasks().all(|task| matches!(task.state, ExecutionState::Running | ExecutionState::Finished));
-    if all && job.checkpoints.armed < job.epoch {
-        job.checkpoints.armed = job.epoch;
-        let epoch = job.epoch;
-        effects.after(checkpointing.interval, move |state, effects| periodic(state, effects, id, epoch));
-    }
-}
-
-fn periodic(state: &mut State, effects: &mut Effects, id: JobId, epoch: u64) {
-    let Some(job) = state.jobs.get(&id).filter(|job| job.epoch == epoch && job.status == JobStatus::Running)
-    else {
-        return;
-    };
-    let Some(checkpointing) = job.graph.checkpointing else { return };
-    let one_under_way = job.checkpoints.pending.values().any(|pending| pending.purpose.format().is_none());
-    let pause = i64::try_from(checkpointing.minimum_pause.as_millis()).unwrap_or(i64::MAX);
-    let paused = effects.now.saturating_sub(job.checkpoints.ended_at) < pause;
-    if job.stop.is_none()
-        && !one_under_way
-        && !paused
-        && let Err(reason) = trigger(state, effects, id, Purpose::Periodic, None)
-    {
-        log::debug!("no checkpoint of job {id}: {reason}");
-    }
-    effects.after(checkpointing.interval, move |state, effects| periodic(state, effects, id, epoch));
 }

@@ -37,7 +37,7 @@ pub(super) fn end(state: &mut State, effects: &mut Effects, id: JobId, status: J
     state.ended.push_back(id);
     state.ever_ended.insert(id);
     state.applications.job_ended(job, effects.now);
-    forget(state, effects.now);
+    forget(state, effects);
     super::run::allocate(state, effects);
     if state.settings.ends_with_its_job {
         effects.then(Core::close_elsewhere);
@@ -45,19 +45,19 @@ pub(super) fn end(state: &mut State, effects: &mut Effects, id: JobId, status: J
 }
 
 /// Forgets the jobs that ended longest ago, as the job store's capacity and expiry say.
-pub(crate) fn forget(state: &mut State, now: i64) {
+pub(crate) fn forget(state: &mut State, effects: &mut Effects) {
     while let Some(&oldest) = state.ended.front() {
-        let expired = state
-            .jobs
-            .get(&oldest)
-            .and_then(super::Job::ended_at)
-            .is_none_or(|ended| now.saturating_sub(ended) >= state.settings.job_store_expiration_millis);
+        let expired = state.jobs.get(&oldest).and_then(super::Job::ended_at).is_none_or(|ended| {
+            effects.now.saturating_sub(ended) >= state.settings.job_store_expiration_millis
+        });
         if !expired && state.ended.len() <= state.settings.job_store_capacity {
             break;
         }
         state.ended.pop_front();
         if let Some(job) = state.jobs.remove(&oldest) {
             state.applications.forget(job.application);
+            // With it go functions of the caller's and what they hold: not under the lock.
+            effects.then(move |_| drop(job));
         }
         state.heartbeats.remove(&oldest);
     }

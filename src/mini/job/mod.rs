@@ -2,6 +2,7 @@
 
 pub(crate) mod checkpoint;
 mod ended;
+mod periodic;
 pub(crate) mod run;
 mod statistics;
 pub(crate) mod submit;

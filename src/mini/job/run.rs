@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::checkpoint::{self, TaskRef};
 use super::ended::end;
+use super::periodic;
 use super::{Aftermath, Failure, Job, Task};
 use crate::details::ExecutionState;
 use crate::ids::JobId;
@@ -82,6 +83,9 @@ fn slots_timed_out(state: &mut State, effects: &mut Effects, id: JobId, epoch: u
 
 fn deploy(state: &mut State, effects: &mut Effects, id: JobId) {
     let Some(job) = state.jobs.get_mut(&id) else { return };
+    if job.epoch > 1 {
+        job.checkpoints.started_again(effects.now);
+    }
     let parallelisms: Vec<_> = job.vertices.iter().map(|vertex| vertex.tasks.len() as u32).collect();
     for (vertex, &parallelism) in parallelisms.iter().enumerate() {
         let mut restored =
@@ -132,7 +136,7 @@ pub(crate) fn task_running(state: &mut State, effects: &mut Effects, of: TaskRef
     }
     task.enter(ExecutionState::Initializing, effects.now);
     task.enter(ExecutionState::Running, effects.now);
-    checkpoint::task_runs(state, effects, of.job_id);
+    periodic::task_runs(state, effects, of.job_id);
 }
 
 pub(crate) fn task_ended(

@@ -145,13 +145,13 @@ impl Statistics {
         }
     }
 
-    pub(super) fn restored(&mut self, snapshot: &Snapshot, path: &str, now: i64) {
+    pub(super) fn restored(&mut self, snapshot: &Snapshot, path: Option<&str>, now: i64) {
         self.counts.restored += 1;
         self.latest.restored = Some(RestoredCheckpoint {
             id: snapshot.checkpoint,
             restore_timestamp: now,
             is_savepoint: snapshot.savepoint.is_some(),
-            external_path: Some(path.to_owned()),
+            external_path: path.map(str::to_owned),
         });
     }
 

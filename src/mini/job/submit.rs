@@ -31,6 +31,8 @@ pub(crate) fn submit(
     let id = graph.job_id;
     if state.jobs.contains_key(&id) || state.ever_ended.contains(&id) {
         answer(Err(wording::duplicate_job()));
+        // Functions of the caller's are not dropped under the lock.
+        effects.then(move |_| drop(graph));
         return false;
     }
     state.numbered += 1;

@@ -17,7 +17,7 @@ use super::support::{Gate, LONG, Lab, endless, eventually, idle};
 
 fn states(changes: &crossbeam_channel::Receiver<flink_client::mini::JobStatusChange>) -> Vec<JobStatus> {
     let mut states = Vec::new();
-    for change in changes.iter() {
+    for change in changes {
         states.push(change.to);
         if change.to.is_terminal() {
             break;
@@ -328,11 +328,10 @@ fn a_coordinated_operator_answers_and_no_other() {
                     if let Some(request) = task.next_coordination_request() {
                         let mut answer = request.bytes().to_vec();
                         answer.reverse();
-                        match answer.is_empty() {
-                            true => {
-                                request.fail(JavaException::new("java.io.IOException", "nothing to reverse"))
-                            }
-                            false => request.respond(answer),
+                        if answer.is_empty() {
+                            request.fail(JavaException::new("java.io.IOException", "nothing to reverse"));
+                        } else {
+                            request.respond(answer);
                         }
                     }
                 }

@@ -32,7 +32,7 @@ fn restore(
 
 fn seen(lab: &Lab, job: JobId, name: &str) -> i64 {
     let accumulators = lab.client.accumulators(job).wait().unwrap();
-    accumulators.value(name).ok().and_then(|value| value.as_i64()).unwrap_or(-1)
+    accumulators.value(name).ok().and_then(flink_client::AccumulatorValue::as_i64).unwrap_or(-1)
 }
 
 /// A job that keeps each kind of state, and shows what it was restored with.
