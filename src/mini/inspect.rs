@@ -64,8 +64,23 @@ pub(crate) fn task_manager(settings: &Settings, state: &State, index: usize, now
     }
 }
 
-fn metric(id: &str, value: impl ToString) -> Metric {
-    Metric { id: id.into(), value: Some(value.to_string()) }
+struct Shown(String);
+
+macro_rules! shown {
+    ($($number:ty),*) => { $(
+        impl From<$number> for Shown {
+            fn from(value: $number) -> Self {
+                Self(value.to_string())
+            }
+        }
+    )* };
+}
+
+shown!(i64, u32, u64, &str);
+
+/// Numbers and texts alike: Flink sends all as text.
+fn metric(id: &str, value: impl Into<Shown>) -> Metric {
+    Metric { id: id.into(), value: Some(value.into().0) }
 }
 
 pub(crate) fn job_metrics(job: &Job, now: i64) -> Vec<Metric> {
