@@ -65,7 +65,7 @@ impl JobResult {
         let error = crate::rest::classify::job_failure(&self);
         Err(match self.failure_cause {
             Some(_) => error.with_operation(format!("Job failed (JobID: {})", self.job_id)),
-            None => error,
+            None => error.with_operation(format!("asking for what job {} gave", self.job_id)),
         })
     }
 }

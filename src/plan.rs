@@ -68,8 +68,8 @@ impl ExecutionPlan {
     /// submits it.
     ///
     /// The graph decides the job's id, parallelism and all other settings but those of [`jars`](Self::with_jar) and
-    /// [`artifacts`](Self::with_artifact). Give the id with [`job_id`](Self::job_id) as well if you know it: with it
-    /// a lost answer can be told from a lost request.
+    /// [`artifacts`](Self::with_artifact). A lost answer is told from a lost request by the job's id, which is read
+    /// from graphs of up to 16 MiB; for a larger one give it with [`job_id`](Self::job_id).
     pub fn serialized(graph: impl AsRef<Path>) -> Self {
         let graph = graph.as_ref().to_owned();
         Self::of(PlanSource::Graph { graph, jars: Vec::new(), artifacts: BTreeMap::new() })
@@ -177,13 +177,17 @@ impl ExecutionPlan {
         self.job_id
     }
 
+    pub(crate) fn is_graph(&self) -> bool {
+        matches!(self.source, PlanSource::Graph { .. })
+    }
+
     /// The jar that was uploaded before.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if this is another kind of plan.
     pub(crate) fn uploaded_jar_id(&self) -> Result<&str> {
         match &self.source {
-            PlanSource::UploadedJar(id) => Ok(id),
+            PlanSource::UploadedJar(id) => check_jar_id(id).map(|()| &**id),
             _ => {
                 Err(Error::new(ErrorKind::InvalidArgument, "the plan names no jar that was uploaded before")
                     .with_hint("upload the jar with `upload_jar` and use `ExecutionPlan::uploaded_jar`"))
@@ -222,6 +226,19 @@ impl ExecutionPlan {
         }
         Ok(())
     }
+}
+
+/// The server resolves `..` in a jar's id, out of its folder of jars and whatever the escaping.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] unless it is a mere file name.
+pub(crate) fn check_jar_id(id: &str) -> Result<()> {
+    let mere = !matches!(id, "" | "." | "..") && !id.contains(['/', '\\']) && !id.contains(char::is_control);
+    if mere {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::InvalidArgument, format!("{id:?} is not the id of a jar"))
+        .with_hint("`upload_jar` and `list_jars` give it: a file name without a path"))
 }
 
 impl fmt::Debug for ExecutionPlan {

@@ -11,6 +11,7 @@
 //! [`Budget`].
 
 mod collections;
+mod graph;
 mod leader;
 mod numbers;
 mod reader;
@@ -23,6 +24,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub(crate) use self::collections::Collection;
+pub(crate) use self::graph::graph_job_id;
 #[allow(unused_imports)] // leaders in ZooKeeper are looked up next
 pub(crate) use self::leader::leader_information;
 pub(crate) use self::leader::uuid;

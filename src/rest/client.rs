@@ -32,7 +32,9 @@ use crate::rest::transport::{Setup, Transport};
 use crate::rest::trigger::{Purpose, SavepointOrder};
 use crate::rest::watch::Watch;
 use crate::runtime::Runtime;
-use crate::savepoint::{CheckpointStatus, CheckpointType, SavepointFormatType, SavepointStatus};
+use crate::savepoint::{
+    CheckpointStatus, CheckpointType, OperationStatus, SavepointFormatType, SavepointStatus,
+};
 
 /// A client of a Flink cluster, over its REST API: session or application cluster, Flink 1.18 to 2.3.
 ///
@@ -99,6 +101,7 @@ impl<Id> RestClusterClient<Id> {
                 hook: configuration.retry_hook.clone(),
             },
             poll: Arc::clone(&configuration.poll_strategy),
+            unread: Arc::default(),
         });
         let shared = Shared { cluster_id, configuration, runtime, api, watch: Arc::default() };
         Ok(Self { shared: Arc::new(shared) })
@@ -247,9 +250,13 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
         self.start(Operating::new("shutting the cluster down"), |api, operating| async move {
             let mut tries = Tries::new();
             let call = Call::new(&endpoint::SHUT_DOWN, &[], "an empty answer");
+            let going_on = api.read_unread();
             loop {
                 let error = match api.call::<EmptyResponse>(&operating, &mut tries, &call).await {
-                    Ok(_) => return Ok(Acknowledge),
+                    Ok(_) => {
+                        api.read_later(going_on);
+                        return Ok(Acknowledge);
+                    }
                     // Nobody is there any more: an earlier attempt was taken.
                     Err(error) if tries.perhaps_sent() && error.kind() == ErrorKind::Connect => {
                         return Ok(Acknowledge);
@@ -272,9 +279,12 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
 
     fn submit_job(&self, plan: ExecutionPlan) -> Pending<JobId> {
         let job_id = plan.job_id.unwrap_or_else(JobId::random);
-        self.start(about_job("submitting job", job_id), |api, operating| async move {
-            api.submit(&operating, &plan, job_id).await
-        })
+        let operating = match plan.job_id {
+            // Its id is in the graph; one that is made up here is nobody's.
+            None if plan.is_graph() => Operating::new("submitting a serialised graph"),
+            _ => about_job("submitting job", job_id),
+        };
+        self.start(operating, |api, operating| async move { api.submit(&operating, &plan, job_id).await })
     }
 
     fn job_status(&self, job_id: JobId) -> Pending<JobStatus> {
@@ -385,7 +395,9 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
         let operating =
             about_job("asking for the savepoint status of job", job_id).trigger(trigger_id).reading();
         self.start(operating, |api, operating| async move {
-            api.savepoint_status(&operating, job_id, trigger_id, AsyncOperation::Savepoint).await
+            let status =
+                api.savepoint_status(&operating, job_id, trigger_id, AsyncOperation::Savepoint).await?;
+            Ok(failing(status, "the savepoint", job_id, trigger_id))
         })
     }
 
@@ -413,7 +425,8 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
         let operating =
             about_job("asking for the checkpoint status of job", job_id).trigger(trigger_id).reading();
         self.start(operating, |api, operating| async move {
-            api.checkpoint_status(&operating, job_id, trigger_id).await
+            let status = api.checkpoint_status(&operating, job_id, trigger_id).await?;
+            Ok(failing(status, "the checkpoint", job_id, trigger_id))
         })
     }
 
@@ -470,6 +483,24 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
             Call::new(&endpoint::HEARTBEAT, &[&job_id], "an empty answer").json(&request),
             |_: EmptyResponse| Acknowledge,
         )
+    }
+}
+
+/// The status of an operation whose failure says which operation it was.
+fn failing<T>(
+    status: OperationStatus<T>,
+    what: &str,
+    job_id: JobId,
+    trigger_id: TriggerId,
+) -> OperationStatus<T> {
+    match status {
+        OperationStatus::Failed(error) => OperationStatus::Failed(
+            error
+                .with_operation(format!("{what} {trigger_id} of job {job_id}"))
+                .with_job_id(job_id)
+                .with_trigger_id(trigger_id),
+        ),
+        status => status,
     }
 }
 

@@ -305,10 +305,12 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
         of: &[&dyn std::fmt::Display],
         names: &[&str],
     ) -> Pending<Vec<Metric>> {
-        let names = names.join(",");
+        let list = names.join(",");
         let mut arguments = of.to_vec();
-        arguments.push(&names);
-        self.read(operating.reading(), Call::new(endpoint, &arguments, "a list of metrics"))
+        arguments.push(&list);
+        let call = Call::new(endpoint, &arguments, "a list of metrics");
+        // An empty list is one of no metrics for some endpoints, and of all for others.
+        self.read(operating.reading(), if names.is_empty() { call.without_query() } else { call })
     }
 
     /// Between which bounds each vertex's parallelism may be scaled. `GET /jobs/:jobid/resource-requirements`.

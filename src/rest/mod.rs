@@ -24,4 +24,5 @@ pub(crate) mod transport;
 mod trigger;
 #[cfg(feature = "tls")]
 mod verify;
+mod unread;
 mod watch;

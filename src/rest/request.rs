@@ -19,6 +19,7 @@ use crate::rest::endpoint::{Endpoint, Replay};
 use crate::rest::leader::LeaderRetriever;
 use crate::rest::multipart::Multipart;
 use crate::rest::transport::{Body, Received, Request, Sent, Transport};
+use crate::rest::unread::Unread;
 use crate::retry::WaitStrategy;
 use crate::runtime::Core;
 
@@ -60,12 +61,13 @@ pub(crate) struct Api {
     pub(crate) retry: RetryPolicy,
     /// Between two looks at an operation that goes on in the cluster.
     pub(crate) poll: Arc<dyn WaitStrategy>,
+    pub(crate) unread: Arc<Unread>,
 }
 
 /// One request of an operation.
 pub(crate) struct Call<'a> {
     pub(crate) endpoint: &'static Endpoint,
-    path: String,
+    pub(crate) path: String,
     body: CallBody<'a>,
     patient: bool,
     /// What the answer is called if it is something else.
@@ -90,6 +92,13 @@ impl<'a> Call<'a> {
     /// A path of the caller's, for what is not modelled.
     pub(crate) fn at(endpoint: &'static Endpoint, path: String) -> Self {
         Self { endpoint, path, body: CallBody::None, patient: false, expected: "JSON" }
+    }
+
+    pub(crate) fn without_query(mut self) -> Self {
+        if let Some(end) = self.path.find('?') {
+            self.path.truncate(end);
+        }
+        self
     }
 
     pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
@@ -182,6 +191,15 @@ impl Tries {
         unknown.with_source(error)
     }
 
+    /// [`give_up`](Self::give_up) for a request that is done when it is answered: an exception of the server's that no
+    /// kind describes is its answer.
+    pub(crate) fn give_up_unanswered(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Server if !error.server_errors().is_empty() => error,
+            _ => self.give_up(error),
+        }
+    }
+
     fn note(&mut self, error: &Error, sent: Sent) {
         if sent == Sent::Perhaps {
             self.perhaps_sent = true;
@@ -199,8 +217,8 @@ impl Tries {
 }
 
 /// Why an attempt failed.
-struct Failed {
-    error: Error,
+pub(crate) struct Failed {
+    pub(crate) error: Error,
     sent: Sent,
     lasting: bool,
 }
@@ -221,6 +239,7 @@ impl Api {
             leader: Arc::clone(&self.leader),
             retry,
             poll: Arc::clone(&self.poll),
+            unread: Arc::clone(&self.unread),
         }
     }
 
@@ -231,7 +250,7 @@ impl Api {
             if call.endpoint.method == crate::rest::endpoint::Method::Get {
                 error
             } else {
-                tries.give_up(error)
+                tries.give_up_unanswered(error)
             }
         })
     }
@@ -267,7 +286,7 @@ impl Api {
     }
 
     /// One attempt, on this thread, to its end.
-    fn attempt<T: DeserializeOwned>(
+    pub(crate) fn attempt<T: DeserializeOwned>(
         &self,
         call: &Call<'_>,
         tries: &mut Tries,

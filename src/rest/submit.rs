@@ -7,15 +7,18 @@
 //! behind is found by that name, and used.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::details::ApplicationDetails;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ApplicationId, JobId, TriggerId};
+use crate::java_stream::graph_job_id;
 use crate::job::JobStatus;
 use crate::pending::operation::{self, Operating};
-use crate::plan::{ExecutionPlan, PlanSource, UploadProgress};
+use crate::plan::{ExecutionPlan, PlanSource, UploadProgress, check_jar_id};
 use crate::rest::classify::job_failure;
 use crate::rest::endpoint;
 use crate::rest::messages::{
@@ -36,12 +39,16 @@ struct UploadedJar {
 
 impl UploadedJar {
     async fn remove(mut self, operating: &Operating) {
-        if let Some(id) = self.id.take() {
-            let removed = self.api.delete_jar(operating, &id).await;
-            // The job has been submitted, or its own error is what counts.
-            if let Err(error) = removed {
-                log::warn!("the jar {id} stays in the cluster: {error}");
-            }
+        let Some(id) = self.id.clone() else { return };
+        let removed = self.api.delete_jar(operating, &id).await;
+        if removed.is_err() && self.api.scope.is_closed() {
+            // What is left of it is removed by connections of its own.
+            return;
+        }
+        self.id = None;
+        // The job has been submitted, or its own error is what counts.
+        if let Err(error) = removed {
+            log::warn!("the jar {id} stays in the cluster: {error}");
         }
     }
 }
@@ -64,6 +71,7 @@ impl Api {
         self: &Arc<Self>,
         operating: &Operating,
         plan: &ExecutionPlan,
+        // The one chosen for a jar's job; that of a graph is in the graph.
         job_id: JobId,
     ) -> Result<JobId> {
         plan.check()?;
@@ -76,7 +84,10 @@ impl Api {
                 jar.remove(operating).await;
                 submitted
             }
-            PlanSource::UploadedJar(id) => self.run_jar(operating, id, plan, job_id).await,
+            PlanSource::UploadedJar(id) => {
+                check_jar_id(id)?;
+                self.run_jar(operating, id, plan, job_id).await
+            }
             PlanSource::Graph { graph, jars, artifacts } => {
                 let mut files = Multipart::new();
                 let graph_name = file_name(graph);
@@ -116,7 +127,7 @@ impl Api {
                 };
                 let request = serde_json::to_string(&request).unwrap_or_default();
                 let body = files.json("request", request).on_progress(plan.on_upload.clone());
-                self.submit_graph(operating, &body, plan.job_id).await
+                self.submit_graph(operating, &body, graph, plan.job_id).await
             }
         }
     }
@@ -169,11 +180,12 @@ impl Api {
     /// Removes an uploaded jar. One that is gone when an earlier attempt of this went unanswered was removed by it.
     pub(crate) async fn delete_jar(&self, operating: &Operating, id: &str) -> Result<()> {
         let mut tries = Tries::new();
+        check_jar_id(id)?;
         let call = Call::new(&endpoint::DELETE_JAR, &[&id], "an empty answer");
         match self.call::<EmptyResponse>(operating, &mut tries, &call).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::JarNotFound && tries.perhaps_sent() => Ok(()),
-            Err(error) => Err(tries.give_up(error).with_jar_id(id)),
+            Err(error) => Err(tries.give_up_unanswered(error).with_jar_id(id)),
         }
     }
 
@@ -195,6 +207,23 @@ impl Api {
         loop {
             let error = match self.call::<JarRunResponse>(operating, &mut tries, &call).await {
                 Ok(run) => return Ok(run.job_id),
+                // Nobody else can have an id that was made up here: the program itself submitted it before.
+                Err(error)
+                    if error.kind() == ErrorKind::DuplicateJob
+                        && plan.job_id.is_none()
+                        && !tries.perhaps_sent() =>
+                {
+                    let message = format!(
+                        "the program submits more than one job, of which only the first, {job_id}, was accepted: the \
+                         id of a job is chosen beforehand here, and each of the program's jobs wants it"
+                    );
+                    return Err(error
+                        .with_kind(ErrorKind::ProgramFailed)
+                        .with_message(message)
+                        .with_job_id(job_id)
+                        .with_jar_id(jar)
+                        .with_hint("run it as an application, or submit one job per program"));
+                }
                 Err(error) => error.with_job_id(job_id).with_jar_id(jar),
             };
             match self.submitted_before(operating, &mut tries, error, Some(job_id)).await? {
@@ -247,6 +276,7 @@ impl Api {
         &self,
         operating: &Operating,
         body: &Multipart,
+        graph: &Path,
         job_id: Option<JobId>,
     ) -> Result<JobId> {
         let call = Call::new(&endpoint::SUBMIT, &[], "the address of a job").multipart(body).patient();
@@ -264,6 +294,11 @@ impl Api {
                     });
                 }
                 Err(error) => error,
+            };
+            let job_id = job_id.or_else(|| job_id_of(graph));
+            let error = match job_id {
+                Some(job_id) => error.with_job_id(job_id),
+                None => error,
             };
             match self.submitted_before(operating, &mut tries, error, job_id).await? {
                 Some(job_id) => return Ok(job_id),
@@ -285,7 +320,7 @@ impl Api {
             return Err(error);
         }
         let Some(job_id) = job_id else {
-            // The id is in the graph, which only Java can read: nothing to look by.
+            // Nothing to look by.
             return Err(tries.give_up(error));
         };
         if error.kind() == ErrorKind::DuplicateJob {
@@ -339,9 +374,26 @@ pub(crate) fn program(plan: &ExecutionPlan, job_id: Option<JobId>) -> JarPlanReq
     }
 }
 
+/// Graphs are some kilobytes, with large closures some megabytes. One beyond this is not read for its id.
+const LARGEST_READ_GRAPH: u64 = 16 << 20;
+
+/// The id of the job that a serialised graph describes, if it can be read.
+fn job_id_of(graph: &Path) -> Option<JobId> {
+    let mut bytes = Vec::new();
+    // One byte more than is wanted tells that there are more.
+    File::open(graph).ok()?.take(LARGEST_READ_GRAPH + 1).read_to_end(&mut bytes).ok()?;
+    if bytes.len() as u64 > LARGEST_READ_GRAPH {
+        return None;
+    }
+    graph_job_id(&bytes).map(JobId::from_bytes)
+}
+
 /// The file's name with 128 random bits in it.
 fn unique_name(path: &Path) -> String {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    // The server keeps a name only as far as it likes, and this one has to be found again.
+    let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let stem: String = stem.chars().map(safe).take(100).collect();
     format!("{stem}-{}.jar", TriggerId::random())
 }
 

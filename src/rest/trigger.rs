@@ -27,7 +27,7 @@ use crate::rest::messages::{
     SavepointDisposalRequest, SavepointInfo, SavepointTriggerRequest, StopWithSavepointRequest,
     TriggerResponse,
 };
-use crate::rest::operation::{AsynchronousOperationResult, Operation};
+use crate::rest::operation::{AsynchronousOperationResult, Operation, QueueStatusId};
 use crate::rest::request::{Api, Call, Tries};
 use crate::savepoint::{CheckpointType, OperationStatus, SavepointFormatType};
 
@@ -166,7 +166,7 @@ impl Api {
     ) -> Result<OperationStatus<String>> {
         let call =
             Call::new(&endpoint::SAVEPOINT_STATUS, &[&job_id, &trigger_id], "the status of a savepoint");
-        self.get::<AsynchronousOperationResult<SavepointInfo>>(operating, call).await?.into_status(kind)
+        self.result_of::<SavepointInfo>(operating, call).await?.into_status(kind)
     }
 
     /// The server forgot the operation, so only what it did can be looked for: a savepoint in the job's history.
@@ -279,8 +279,7 @@ impl Api {
     ) -> Result<OperationStatus<u64>> {
         let call =
             Call::new(&endpoint::CHECKPOINT_STATUS, &[&job_id, &trigger_id], "the status of a checkpoint");
-        let result: AsynchronousOperationResult<CheckpointInfo> = self.get(operating, call).await?;
-        result.into_status(AsyncOperation::Checkpoint)
+        self.result_of::<CheckpointInfo>(operating, call).await?.into_status(AsyncOperation::Checkpoint)
     }
 
     /// Removes a savepoint and follows until that is done.
@@ -337,6 +336,7 @@ impl Api {
                 }
                 Err(error) => return Err(error),
             };
+            self.unread.note(status.path(&[&triggered.request_id]));
             let followed = self.follow_operation(operating, status, triggered.request_id, kind).await;
             match followed {
                 Err(error) if error.kind() == ErrorKind::OperationLost && !tries.was_lost() => {
@@ -357,13 +357,30 @@ impl Api {
         let mut looks = 0;
         loop {
             let call = Call::new(status, &[&trigger_id], "the status of an operation");
-            let answer: AsynchronousOperationResult<AsynchronousOperationInfo> =
-                self.get(operating, call).await?;
+            let answer = self.result_of::<AsynchronousOperationInfo>(operating, call).await?;
             if let Some(done) = ended(answer.into_status(kind)?)? {
                 return Ok(done);
             }
             self.between_looks(operating, &mut looks).await;
         }
+    }
+
+    /// How far an operation is. Once that was told, a cluster that is to end waits for it no longer.
+    async fn result_of<T: DeserializeOwned>(
+        &self,
+        operating: &Operating,
+        call: Call<'_>,
+    ) -> Result<AsynchronousOperationResult<T>> {
+        let path = call.path.clone();
+        let answer = self.get::<AsynchronousOperationResult<T>>(operating, call).await;
+        let told = match &answer {
+            Ok(answer) => answer.status.id == QueueStatusId::Completed,
+            Err(error) => error.kind() == ErrorKind::OperationLost,
+        };
+        if told {
+            self.unread.forget(&path);
+        }
+        answer
     }
 
     /// Sends a trigger that carries our own id until it has surely arrived once.
@@ -375,11 +392,16 @@ impl Api {
         status_of: &[String; 2],
     ) -> Result<()> {
         let mut tries = Tries::new();
+        let path = status.path(&[&status_of[0], &status_of[1]]);
+        self.unread.note(path.clone());
         loop {
             let error = match self.call::<TriggerResponse>(operating, &mut tries, call).await {
                 Ok(_) => return Ok(()),
                 Err(error) if tries.perhaps_sent() => error,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.unread.forget(&path);
+                    return Err(error);
+                }
             };
             self.pause(operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
             if !tries.leader_changed() {
