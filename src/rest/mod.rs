@@ -22,7 +22,7 @@ mod submit;
 mod tls;
 pub(crate) mod transport;
 mod trigger;
+mod unread;
 #[cfg(feature = "tls")]
 mod verify;
-mod unread;
 mod watch;

@@ -18,8 +18,8 @@ import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
  * snapshot), {@code fresh} (since) and {@code count} (their sum).
  *
  * <p>{@code --snapshot-millis N} makes every snapshot take so long, {@code --snapshot-fails} makes it throw,
- * {@code --close-millis N} makes a cancelled task linger, so that the job is seen CANCELLING. The arguments of
- * {@link Env#of} apply.
+ * {@code --close-millis N} makes a cancelled task linger, so that the job is seen CANCELLING, and {@code --close-fails}
+ * makes a task throw at its very end, after the last savepoint. The arguments of {@link Env#of} apply.
  */
 public final class Stateful {
     private Stateful() {}
@@ -53,6 +53,7 @@ public final class Stateful {
         private final long snapshotMillis;
         private final boolean snapshotFails;
         private final long closeMillis;
+        private final boolean closeFails;
         private final LongCounter restored = new LongCounter();
         private final LongCounter fresh = new LongCounter();
         private final LongCounter count = new LongCounter();
@@ -62,6 +63,7 @@ public final class Stateful {
             snapshotMillis = args.number("snapshot-millis", 0);
             snapshotFails = args.has("snapshot-fails");
             closeMillis = args.number("close-millis", 0);
+            closeFails = args.has("close-fails");
         }
 
         @Override
@@ -107,6 +109,9 @@ public final class Stateful {
                 } catch (InterruptedException again) {
                     Thread.interrupted();
                 }
+            }
+            if (closeFails) {
+                throw new IllegalStateException("this job does not end well");
             }
         }
     }

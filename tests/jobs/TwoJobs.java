@@ -2,7 +2,7 @@ package jobs;
 
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
-/** Its main method executes two jobs, "first" and "second", one after the other. */
+/** Its main method executes two jobs, "first" and "second" (with {@code --prefix} before that), one after the other. */
 public final class TwoJobs {
     private TwoJobs() {}
 
@@ -11,7 +11,7 @@ public final class TwoJobs {
         for (String name : new String[] {"first", "second"}) {
             StreamExecutionEnvironment env = Env.of(args);
             Accumulators.define(env, args);
-            env.execute(name);
+            env.execute(args.text("prefix", "") + name);
         }
     }
 }

@@ -11,8 +11,8 @@ import java.nio.file.Path;
 
 /**
  * Writes a serialised execution plan, as a client sends it in {@code POST /jobs}, instead of submitting one:
- * {@code --plan job-graph|stream-graph --job accumulators|stateful --out FILE [--job-id HEX] [arguments of the job]}.
- * Its tasks need this jar on the cluster. Prints the job's id. Flink 1.20 takes job graphs alone.
+ * {@code --plan job-graph|stream-graph --job accumulators|stateful|cached --out FILE [--job-id HEX] [arguments of the
+ * job]}. Its tasks need this jar on the cluster. Prints the job's id. Flink 1.20 takes job graphs alone.
  */
 public final class WritePlan {
     private WritePlan() {}
@@ -27,6 +27,9 @@ public final class WritePlan {
                 break;
             case "stateful":
                 Stateful.define(env, args);
+                break;
+            case "cached":
+                Cached.define(env, args);
                 break;
             default:
                 throw new IllegalArgumentException("--job " + job);

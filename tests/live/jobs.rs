@@ -266,22 +266,6 @@ fn base64_text(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-#[test]
-fn a_cached_stream_leaves_a_cluster_data_set() {
-    let job = run("DataSet", &[]);
-    http().await_status(&job, "FINISHED");
-    let data_set = until("a data set", LIMIT, || {
-        let (_, body) = http().get("/datasets");
-        body["dataSets"].as_array()?.first().and_then(|set| set["id"].as_str()).map(str::to_owned)
-    });
-    let (status, body) = http().send("DELETE", &format!("/datasets/{data_set}"), None);
-    assert_eq!(status, 202, "{body}");
-    until("no data set", LIMIT, || {
-        let (_, body) = http().get("/datasets");
-        body["dataSets"].as_array()?.is_empty().then_some(())
-    });
-}
-
 /// Writes a plan with `WritePlan` and submits it with the jobs' jar; gives the answer.
 fn submit_plan(plan: &str, job_id: &str, field: &str) -> (u16, Value) {
     let environment = Environment::get();

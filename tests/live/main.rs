@@ -5,5 +5,8 @@
 
 mod cli;
 mod clusters;
+#[path = "../it/contract/mod.rs"]
+mod contract;
+mod flink;
 mod jobs;
 mod support;

@@ -1,0 +1,67 @@
+//! Cancelling jobs.
+
+use flink_client::{ApplicationStatus, ClusterClientExt, ErrorKind, JobStatus, SavepointFormatType};
+
+use super::Target;
+use super::scene::{Job, Soon, directory, names, of_kind, until};
+
+pub(crate) fn a_running_job_is_cancelled(t: &dyn Target) {
+    let job = Job::running(t, "Stateful", &[]);
+    job.client.cancel(*job).done();
+    assert_eq!(job.result().application_status, ApplicationStatus::Canceled);
+    assert_eq!(job.status(), JobStatus::Canceled);
+}
+
+pub(crate) fn a_job_whose_tasks_linger_is_cancelling_and_may_be_cancelled_again(t: &dyn Target) {
+    let job = Job::running(t, "Stateful", &["--close-millis", "1500"]);
+    job.client.cancel(*job).done();
+    job.reach(JobStatus::Cancelling);
+    job.client.cancel(*job).done();
+    job.reach(JobStatus::Canceled);
+}
+
+pub(crate) fn a_cancelled_job_may_be_cancelled_again(t: &dyn Target) {
+    let job = Job::cancelled(t);
+    job.client.cancel(*job).done();
+    job.client.cancel_if_running(*job).done();
+    assert_eq!(job.status(), JobStatus::Canceled);
+}
+
+pub(crate) fn a_finished_job_cannot_be_cancelled(t: &dyn Target) {
+    let job = Job::finished(t);
+    let error = job.client.cancel(*job).refused(ErrorKind::JobAlreadyTerminal);
+    names(&error, *job);
+    assert!(error.to_string().contains("FINISHED"), "{error}");
+    assert!(error.is_job() && !error.is_retryable());
+    job.client.cancel_if_running(*job).done();
+    assert_eq!(job.status(), JobStatus::Finished);
+}
+
+pub(crate) fn a_failed_job_cannot_be_cancelled(t: &dyn Target) {
+    let job = Job::failed(t);
+    let error = job.client.cancel(*job).refused(ErrorKind::JobAlreadyTerminal);
+    names(&error, *job);
+    assert!(error.to_string().contains("FAILED"), "{error}");
+    job.client.cancel_if_running(*job).done();
+    assert_eq!(job.status(), JobStatus::Failed);
+}
+
+pub(crate) fn cancelling_ends_a_savepoint_that_is_being_taken(t: &dyn Target) {
+    let job = Job::running(t, "Stateful", &["--snapshot-millis", "3000"]);
+    let folder = directory(t, "cancelled-savepoint");
+    let trigger =
+        job.client.trigger_detached_savepoint(*job, Some(&folder), SavepointFormatType::Canonical).done();
+    assert!(job.client.savepoint_status(*job, trigger).done().is_in_progress());
+    job.client.cancel(*job).done();
+    let ended =
+        until("the savepoint's end", || job.client.savepoint_status(*job, trigger).done().into_result());
+    of_kind(ended.unwrap_err(), ErrorKind::SavepointFailed);
+    assert_eq!(job.result().application_status, ApplicationStatus::Canceled);
+}
+
+pub(crate) fn cancelling_one_job_leaves_the_others(t: &dyn Target) {
+    let (one, other) = (Job::running(t, "Stateful", &[]), Job::running(t, "Stateful", &[]));
+    one.client.cancel(*one).done();
+    one.reach(JobStatus::Canceled);
+    assert_eq!(other.status(), JobStatus::Running);
+}

@@ -1,0 +1,114 @@
+//! The contract suite against the real Flink under test.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use flink_client::{RestClusterClient, StandaloneClusterId};
+
+use crate::contract::{Client, Flink, Rest, Target};
+use crate::support::{Cluster, Environment, Settings, shared};
+
+mod every {
+    crate::contract::contract_tests!(every, crate::flink::target);
+}
+
+mod rest {
+    crate::contract::contract_tests!(rest, crate::flink::target);
+}
+
+mod java {
+    crate::contract::contract_tests!(java, crate::flink::target);
+}
+
+pub(crate) fn target() -> Box<dyn Target> {
+    Box::new(Shared)
+}
+
+/// The cluster that all tests share.
+struct Shared;
+
+/// A cluster of one's own, in processes of its own: one that is shut down has to end.
+struct Dedicated(Mutex<Cluster>);
+
+impl Target for Shared {
+    fn flink(&self) -> Flink {
+        if Environment::get().is_flink_1() { Flink::One } else { Flink::Two }
+    }
+
+    fn client(&self) -> Client {
+        std::sync::Arc::new(self.rest())
+    }
+
+    fn rest(&self) -> Rest {
+        connect(shared())
+    }
+
+    fn jobs_jar(&self) -> PathBuf {
+        Environment::get().jobs_jar()
+    }
+
+    fn jobs_jar_with_main(&self) -> PathBuf {
+        Environment::get().jobs_jar_with_main()
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        shared().folder(name)
+    }
+
+    fn dedicated(&self, entries: &[(&str, &str)]) -> Box<dyn Target> {
+        let settings = Settings::session().set("slot.request.timeout", "3 s");
+        let settings = entries.iter().fold(settings, |settings, (key, value)| settings.set(key, *value));
+        Box::new(Dedicated(Mutex::new(settings.start())))
+    }
+
+    fn has_ended(&self) -> bool {
+        false
+    }
+
+    fn run_java(&self, main_class: &str, arguments: &[&str]) -> String {
+        Environment::get().run_java(main_class, arguments)
+    }
+}
+
+impl Target for Dedicated {
+    fn flink(&self) -> Flink {
+        Shared.flink()
+    }
+
+    fn client(&self) -> Client {
+        std::sync::Arc::new(self.rest())
+    }
+
+    fn rest(&self) -> Rest {
+        connect(&self.0.lock().unwrap())
+    }
+
+    fn jobs_jar(&self) -> PathBuf {
+        Shared.jobs_jar()
+    }
+
+    fn jobs_jar_with_main(&self) -> PathBuf {
+        Shared.jobs_jar_with_main()
+    }
+
+    fn folder(&self, name: &str) -> PathBuf {
+        self.0.lock().unwrap().folder(name)
+    }
+
+    fn dedicated(&self, entries: &[(&str, &str)]) -> Box<dyn Target> {
+        Shared.dedicated(entries)
+    }
+
+    fn has_ended(&self) -> bool {
+        // The JobManager; standalone TaskManagers wait for another one.
+        self.0.lock().unwrap().jvms()[0].has_ended()
+    }
+
+    fn run_java(&self, main_class: &str, arguments: &[&str]) -> String {
+        Shared.run_java(main_class, arguments)
+    }
+}
+
+fn connect(cluster: &Cluster) -> Rest {
+    RestClusterClient::connect(cluster.url(), StandaloneClusterId).expect("the address is one")
+}
