@@ -251,21 +251,25 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
             let mut tries = Tries::new();
             let call = Call::new(&endpoint::SHUT_DOWN, &[], "an empty answer");
             let going_on = api.read_unread();
-            loop {
+            let error = loop {
                 let error = match api.call::<EmptyResponse>(&operating, &mut tries, &call).await {
                     Ok(_) => {
                         api.read_later(going_on);
                         return Ok(Acknowledge);
                     }
-                    // Nobody is there any more: an earlier attempt was taken.
-                    Err(error) if tries.perhaps_sent() && error.kind() == ErrorKind::Connect => {
-                        return Ok(Acknowledge);
-                    }
-                    Err(error) if tries.perhaps_sent() => error,
-                    Err(error) => return Err(error),
+                    Err(error) => error,
                 };
+                // Nobody is there any more: an earlier attempt was taken.
+                if tries.perhaps_sent() && error.kind() == ErrorKind::Connect {
+                    return Ok(Acknowledge);
+                }
+                // Whoever leads after the one that may have taken it leads another cluster than was meant.
+                if !tries.perhaps_sent() || tries.leader_changed() {
+                    break error;
+                }
                 api.pause(&operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
-            }
+            };
+            Err(tries.give_up(error))
         })
     }
 

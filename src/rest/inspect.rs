@@ -86,7 +86,9 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
     /// Uploads a jar, streamed from disk, and completes with its id, for [`ExecutionPlan::uploaded_jar`].
     /// `POST /jars/upload`.
     ///
-    /// The jar stays until it is deleted or the JobManager ends. The file's name must end in `.jar`.
+    /// The jar stays until it is deleted or the JobManager ends. The file's name must end in `.jar`. Copies that
+    /// attempts without an answer left are removed, as far as they are seen. They are told by the file's name, so give
+    /// jars that are uploaded at the same time names of their own.
     ///
     /// # Errors
     /// [`ErrorKind::LocalFile`] if it cannot be read; [`ErrorKind::OutcomeUnknown`] if the answer was lost and it
@@ -95,7 +97,7 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
         let path = path.as_ref().to_owned();
         let name = file_name(&path);
         self.start(Operating::new(format!("uploading {name}")), |api, operating| async move {
-            api.upload(&operating, &path, &name, false, None).await
+            api.upload_jar(&operating, &path).await
         })
     }
 

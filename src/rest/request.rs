@@ -123,11 +123,13 @@ impl<'a> Call<'a> {
 #[derive(Debug)]
 pub(crate) struct Tries {
     attempts: u32,
+    /// Those that the limit of attempts is for: not the ones that met a server that cannot serve now.
+    counted: u32,
     began: Instant,
     unavailable_since: Option<Instant>,
     /// An attempt may have arrived whose answer never came.
     perhaps_sent: bool,
-    /// Since then the cluster was seen without a leader, or nobody was at its address: whoever took the first attempt
+    /// With or after that attempt the cluster was seen without a leader, or nobody was at its address: whoever took it
     /// may be gone, with what it remembered.
     leader_changed: bool,
     /// The server forgot an operation that these attempts had started.
@@ -138,6 +140,7 @@ impl Tries {
     pub(crate) fn new() -> Self {
         Self {
             attempts: 0,
+            counted: 0,
             began: Instant::now(),
             unavailable_since: None,
             perhaps_sent: false,
@@ -164,6 +167,15 @@ impl Tries {
         self.leader_changed
     }
 
+    pub(crate) fn attempts(&self) -> usize {
+        usize::try_from(self.attempts).unwrap_or(usize::MAX)
+    }
+
+    /// How long ago the first attempt began.
+    pub(crate) fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     /// Whether `error` leaves open what an earlier or this attempt did. What the server says of the job or the
     /// request is an answer; what the network or a gateway says is none.
     fn leaves_open(&self, error: &Error) -> bool {
@@ -177,18 +189,12 @@ impl Tries {
 
     /// The error of a request that changes something, when it is given up: says so if it may have taken effect.
     pub(crate) fn give_up(&self, error: Error) -> Error {
-        if !self.leaves_open(&error) || matches!(error.kind(), ErrorKind::Closed | ErrorKind::OutcomeUnknown)
-        {
-            return error;
+        if self.leaves_open(&error) {
+            unknown("it is not known whether this took effect", error)
+                .with_attempts(self.attempts, self.began.elapsed())
+        } else {
+            error
         }
-        let message = format!("it is not known whether this took effect: {}", error.message());
-        let mut unknown = Error::new(ErrorKind::OutcomeUnknown, message)
-            .with_hint("look before it is done again")
-            .with_attempts(self.attempts, self.began.elapsed());
-        if let Some(job_id) = error.job_id() {
-            unknown = unknown.with_job_id(job_id);
-        }
-        unknown.with_source(error)
     }
 
     /// [`give_up`](Self::give_up) for a request that is done when it is answered: an exception of the server's that no
@@ -201,19 +207,29 @@ impl Tries {
     }
 
     fn note(&mut self, error: &Error, sent: Sent) {
-        if sent == Sent::Perhaps {
-            self.perhaps_sent = true;
-            self.leader_changed = false;
-        } else if self.perhaps_sent && is_without_leader(error) {
-            self.leader_changed = true;
+        if error.kind() == ErrorKind::Unavailable {
+            self.unavailable_since.get_or_insert_with(Instant::now);
+        } else {
+            self.unavailable_since = None;
+            self.counted += 1;
         }
-        match error.kind() {
-            ErrorKind::Unavailable => {
-                self.unavailable_since.get_or_insert_with(Instant::now);
-            }
-            _ => self.unavailable_since = None,
-        }
+        self.perhaps_sent |= sent == Sent::Perhaps;
+        self.leader_changed |=
+            self.perhaps_sent && (is_without_leader(error) || error.kind() == ErrorKind::Connect);
     }
+}
+
+/// `error` kept the outcome of something from being known. What ended the client itself stays what it is.
+pub(crate) fn unknown(what: &str, error: Error) -> Error {
+    if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Cancelled | ErrorKind::OutcomeUnknown) {
+        return error;
+    }
+    let mut unknown = Error::new(ErrorKind::OutcomeUnknown, format!("{what}: {}", error.message()))
+        .with_hint("look before it is done again");
+    if let Some(job_id) = error.job_id() {
+        unknown = unknown.with_job_id(job_id);
+    }
+    unknown.with_source(error)
 }
 
 /// Why an attempt failed.
@@ -258,8 +274,8 @@ impl Api {
     /// Sends until there is an answer, and reads it as a `T`.
     ///
     /// # Errors
-    /// What the server says; or the last failure when there are no more attempts. For [`Replay::AskFirst`] also the
-    /// first failure after which the request may have arrived: then [`Tries::perhaps_sent`] is true, and
+    /// What the server says; or the last failure when there are no more attempts. For [`Replay::AskFirst`] also every
+    /// failure from the first on after which the request may have arrived: then [`Tries::perhaps_sent`] is true, and
     /// [`pause`](Self::pause) decides whether there is another attempt.
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
@@ -276,8 +292,7 @@ impl Api {
             let error =
                 failed.error.with_request(&request).with_attempts(tries.attempts, tries.began.elapsed());
             tries.note(&error, failed.sent);
-            let ask = call.endpoint.replay == Replay::AskFirst;
-            let replay = !ask || failed.sent == Sent::No && !tries.leader_changed;
+            let replay = call.endpoint.replay == Replay::Safe || !tries.perhaps_sent;
             if !passes(&error) || failed.lasting || !replay {
                 return Err(error);
             }
@@ -331,7 +346,7 @@ impl Api {
         let more = match tries.unavailable_since {
             // Without a leader it is not the attempts that count but the time.
             Some(since) => since.elapsed() < self.retry.await_leader,
-            None => tries.attempts <= self.retry.max_attempts,
+            None => tries.counted <= self.retry.max_attempts,
         };
         if !more || !passes(&error) || self.scope.is_closed() {
             return Err(error);
@@ -357,33 +372,38 @@ impl Api {
 }
 
 /// Whether the failure is one that passes by itself.
-fn passes(error: &Error) -> bool {
+pub(crate) fn passes(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Connect | ErrorKind::ConnectionLost | ErrorKind::Unavailable | ErrorKind::Timeout
     )
 }
 
-/// Whether the cluster itself says that nobody leads, or nobody is at its address. A gateway that is too busy says
-/// neither.
+/// Whether the cluster itself says that nobody leads. A gateway that is too busy says nothing of the kind.
 fn is_without_leader(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::Connect => true,
-        ErrorKind::Unavailable => !error.server_errors().is_empty(),
-        _ => false,
-    }
+    error.kind() == ErrorKind::Unavailable && !error.server_errors().is_empty()
 }
 
 fn read<T: DeserializeOwned>(call: &Call<'_>, received: &Received) -> Result<T, Failed> {
     let answer: Answer<'_> = received.answer();
     answer.read(call.endpoint.about, call.expected).map_err(|error| {
-        // A server that says it cannot serve has done nothing. A gateway that lost its server, or gave up waiting for
-        // it, does not know.
         let sent = match (error.kind(), answer.status) {
-            (ErrorKind::Unavailable, 502 | 504 | 500) | (ErrorKind::Timeout, _) => Sent::Perhaps,
+            // Flink that says it cannot serve has done nothing, with one exception. A gateway may have lost its
+            // server, or have given up waiting for it, with any of these.
+            (ErrorKind::Unavailable, 429) => Sent::No,
+            (ErrorKind::Unavailable, _) if is_without_leader(&error) && !lost_while_serving(&error) => {
+                Sent::No
+            }
+            (ErrorKind::Unavailable | ErrorKind::Timeout, _) => Sent::Perhaps,
             (ErrorKind::Decode | ErrorKind::Server | ErrorKind::TooLarge, 200..=299 | 500..) => Sent::Perhaps,
             _ => Sent::No,
         };
         Failed { error, sent, lasting: false }
     })
+}
+
+/// Leadership that was lost while the request was served. What a leader was not reached by, or refused because it does
+/// not lead, it has not begun.
+fn lost_while_serving(error: &Error) -> bool {
+    error.exception_class().is_some_and(|class| class.ends_with("LeadershipLostException"))
 }

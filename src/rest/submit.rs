@@ -4,7 +4,7 @@
 //! A jar's job gets its id before the first attempt. When the answer to a run was lost, the cluster is asked for that
 //! id; if it is known the job was submitted, else the run is sent again, and a refusal because the id is taken is the
 //! first attempt's success. An upload has no id, but the file has a name of its own: a jar that a lost answer left
-//! behind is found by that name, and used.
+//! behind is found by that name, and used; and what is there under that name in the end is removed.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -26,43 +26,85 @@ use crate::rest::messages::{
     JarRunResponse, JarUploadResponse, JobExecutionResultResponse, JobSubmitRequest, JobSubmitResponse,
 };
 use crate::rest::multipart::Multipart;
-use crate::rest::request::{Api, Call, Tries};
+use crate::rest::request::{Api, Call, Tries, passes};
 
 const JAR_TYPE: &str = "application/x-java-archive";
 const GRAPH_TYPE: &str = "application/octet-stream";
 
-/// A jar in the cluster that is removed however its use ends.
-struct UploadedJar {
+/// A jar of ours in the cluster, under a name that nobody else has, which is removed however its use ends.
+struct OwnJar {
     api: Arc<Api>,
-    id: Option<String>,
+    name: String,
+    there: There,
 }
 
-impl UploadedJar {
+/// What is there of a jar.
+enum There {
+    Nothing,
+    One(String),
+    /// An answer was lost, or has not come yet: any number, to be found by the name.
+    Perhaps,
+}
+
+impl OwnJar {
+    /// Puts it there, anew if it has been before: a JobManager that goes takes its jars with it.
+    async fn upload(
+        &mut self,
+        operating: &Operating,
+        path: &Path,
+        progress: Option<UploadProgress>,
+    ) -> Result<String> {
+        let doubtful = matches!(self.there, There::Perhaps);
+        // Whatever ends this before it knows more has to look.
+        self.there = There::Perhaps;
+        let mut tries = Tries::new();
+        let uploaded = self.api.upload(operating, &mut tries, path, &self.name, None, progress).await;
+        if !doubtful && !tries.perhaps_sent() {
+            self.there = uploaded.as_ref().map_or(There::Nothing, |id| There::One(id.clone()));
+        }
+        uploaded
+    }
+
+    /// What a close of the client leaves undone here is done when this is dropped.
     async fn remove(mut self, operating: &Operating) {
-        let Some(id) = self.id.clone() else { return };
-        let removed = self.api.delete_jar(operating, &id).await;
+        let removed = self.there.remove(&self.api, operating, &self.name).await;
         if removed.is_err() && self.api.scope.is_closed() {
-            // What is left of it is removed by connections of its own.
             return;
         }
-        self.id = None;
+        self.there = There::Nothing;
         // The job has been submitted, or its own error is what counts.
         if let Err(error) = removed {
-            log::warn!("the jar {id} stays in the cluster: {error}");
+            log::warn!("the jar {} may stay in the cluster: {error}", self.name);
         }
     }
 }
 
-impl Drop for UploadedJar {
+impl There {
+    async fn remove(&self, api: &Api, operating: &Operating, name: &str) -> Result<()> {
+        let jars = match self {
+            Self::Nothing => BTreeSet::new(),
+            Self::One(id) => BTreeSet::from([id.clone()]),
+            Self::Perhaps => api.jars_named(operating, name).await?,
+        };
+        for id in jars {
+            api.delete_jar(operating, &id).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for OwnJar {
     /// The submission was cut off, by a close or a panic. The jar is removed by connections of its own, since those of
     /// the client may be gone.
     fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            let api = Arc::new(self.api.independent());
-            let operating = Arc::new(Operating::new(format!("removing the jar {id}")));
-            let named = Arc::clone(&operating);
-            operation::detach(&self.api.core, operating, async move { api.delete_jar(&named, &id).await });
+        let there = std::mem::replace(&mut self.there, There::Nothing);
+        if matches!(there, There::Nothing) {
+            return;
         }
+        let (api, name) = (self.api.independent(), std::mem::take(&mut self.name));
+        let operating = Arc::new(Operating::new(format!("removing the jar {name}")));
+        let named = Arc::clone(&operating);
+        operation::detach(&self.api.core, operating, async move { there.remove(&api, &named, &name).await });
     }
 }
 
@@ -77,16 +119,15 @@ impl Api {
         plan.check()?;
         match &plan.source {
             PlanSource::Jar(path) => {
-                let name = unique_name(path);
-                let id = self.upload(operating, path, &name, true, plan.on_upload.clone()).await?;
-                let jar = UploadedJar { api: Arc::clone(self), id: Some(id.clone()) };
-                let submitted = self.run_jar(operating, &id, plan, job_id).await;
+                let mut jar =
+                    OwnJar { api: Arc::clone(self), name: unique_name(path), there: There::Nothing };
+                let submitted = self.upload_and_run(operating, &mut jar, path, plan, job_id).await;
                 jar.remove(operating).await;
                 submitted
             }
             PlanSource::UploadedJar(id) => {
                 check_jar_id(id)?;
-                self.run_jar(operating, id, plan, job_id).await
+                self.run_jar(operating, &mut Tries::new(), id, plan, job_id).await
             }
             PlanSource::Graph { graph, jars, artifacts } => {
                 let mut files = Multipart::new();
@@ -132,41 +173,102 @@ impl Api {
         }
     }
 
+    /// Uploads and runs a jar; once more from the upload on if the JobManager that had the jar is gone.
+    async fn upload_and_run(
+        &self,
+        operating: &Operating,
+        jar: &mut OwnJar,
+        path: &Path,
+        plan: &ExecutionPlan,
+        job_id: JobId,
+    ) -> Result<JobId> {
+        let mut tries = Tries::new();
+        let mut uploads = 0;
+        loop {
+            uploads += 1;
+            let id = jar.upload(operating, path, plan.on_upload.clone()).await?;
+            match self.run_jar(operating, &mut tries, &id, plan, job_id).await {
+                Err(error)
+                    if error.kind() == ErrorKind::JarNotFound && uploads <= self.retry.max_attempts =>
+                {
+                    log::warn!("{}: uploading the jar again: {error}", operating.name);
+                }
+                submitted => return submitted,
+            }
+        }
+    }
+
+    /// Uploads a jar that stays, and gives its id. Its name is the file's, which others may use too; so it is told by
+    /// being new.
+    pub(crate) async fn upload_jar(&self, operating: &Operating, path: &Path) -> Result<String> {
+        let name = file_name(path);
+        let before = self.jars_named(operating, &name).await?;
+        let mut tries = Tries::new();
+        let id = self.upload(operating, &mut tries, path, &name, Some(&before), None).await?;
+        if tries.perhaps_sent()
+            && let Err(error) = self.remove_copies(operating, &name, &before, &id, &tries).await
+        {
+            log::warn!("copies of the jar {id} may stay in the cluster: {error}");
+        }
+        Ok(id)
+    }
+
+    /// Removes what attempts without an answer left besides the jar `id`: what is new, if it is no more than there were
+    /// other attempts.
+    async fn remove_copies(
+        &self,
+        operating: &Operating,
+        name: &str,
+        before: &BTreeSet<String>,
+        id: &str,
+        tries: &Tries,
+    ) -> Result<()> {
+        // What was on its way when its connection broke may still be arriving.
+        self.core.sleep(self.retry.strategy.wait_time(1)).await;
+        let mut copies = self.jars_named(operating, name).await?;
+        copies.retain(|jar| jar != id && !before.contains(jar));
+        if copies.len() < tries.attempts() {
+            for copy in copies {
+                self.delete_jar(operating, &copy).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Uploads a jar and gives its id.
     ///
-    /// With a name that nobody else can have, a jar that a lost answer left behind is found for certain. Otherwise
-    /// it is told by being new under this name, and is taken only if there is just one.
-    pub(crate) async fn upload(
-        self: &Arc<Self>,
+    /// A jar that a lost answer left is found by its name: for certain if nobody else has that; otherwise it is not
+    /// among those `before`, and is taken only if there is just one.
+    async fn upload(
+        &self,
         operating: &Operating,
+        tries: &mut Tries,
         path: &Path,
         name: &str,
-        unique: bool,
+        before: Option<&BTreeSet<String>>,
         progress: Option<UploadProgress>,
     ) -> Result<String> {
         let body = Multipart::new().file("jarfile", name, JAR_TYPE, path).on_progress(progress);
         let call =
             Call::new(&endpoint::UPLOAD_JAR, &[], "the name of an uploaded jar").multipart(&body).patient();
-        let before = if unique { BTreeSet::new() } else { self.jars_named(operating, name).await? };
         let _slot = self.core.uploads().enter().await;
-        let mut tries = Tries::new();
         loop {
-            let error = match self.call::<JarUploadResponse>(operating, &mut tries, &call).await {
+            let error = match self.call::<JarUploadResponse>(operating, tries, &call).await {
                 Ok(uploaded) => return Ok(uploaded.jar_id().to_owned()),
                 Err(error) if tries.perhaps_sent() => error,
                 Err(error) => return Err(error),
             };
-            self.pause(operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
+            self.pause(operating, tries, error).await.map_err(|error| tries.give_up(error))?;
             let now = self.jars_named(operating, name).await.map_err(|error| tries.give_up(error))?;
-            let mut new = now.difference(&before);
+            let mut new = now.into_iter().filter(|id| before.is_none_or(|before| !before.contains(id)));
             match (new.next(), new.next()) {
-                (Some(jar), None) => return Ok(jar.clone()),
-                (Some(_), Some(_)) => {
+                (Some(_), Some(_)) if before.is_some() => {
                     let message = format!(
                         "several jars named {name:?} were uploaded at the same time, of which one is this"
                     );
                     return Err(Error::new(ErrorKind::OutcomeUnknown, message));
                 }
+                (Some(jar), _) => return Ok(jar),
                 (None, _) => {}
             }
         }
@@ -192,6 +294,7 @@ impl Api {
     async fn run_jar(
         &self,
         operating: &Operating,
+        tries: &mut Tries,
         jar: &str,
         plan: &ExecutionPlan,
         job_id: JobId,
@@ -203,9 +306,8 @@ impl Api {
             claim: plan.claim_mode.into(),
             application_id: None,
         });
-        let mut tries = Tries::new();
         loop {
-            let error = match self.call::<JarRunResponse>(operating, &mut tries, &call).await {
+            let error = match self.call::<JarRunResponse>(operating, tries, &call).await {
                 Ok(run) => return Ok(run.job_id),
                 // Nobody else can have an id that was made up here: the program itself submitted it before.
                 Err(error)
@@ -226,7 +328,7 @@ impl Api {
                 }
                 Err(error) => error.with_job_id(job_id).with_jar_id(jar),
             };
-            match self.submitted_before(operating, &mut tries, error, Some(job_id)).await? {
+            match self.submitted_before(operating, tries, error, Some(job_id)).await? {
                 Some(job_id) => return Ok(job_id),
                 None => continue,
             }
@@ -323,28 +425,51 @@ impl Api {
             // Nothing to look by.
             return Err(tries.give_up(error));
         };
-        if error.kind() == ErrorKind::DuplicateJob {
-            return self.initialized(operating, job_id).await.map(Some);
-        }
-        self.pause(operating, tries, error)
-            .await
-            .map_err(|error| tries.give_up(error).with_job_id(job_id))?;
-        match self.initialized(operating, job_id).await {
-            Ok(job_id) => Ok(Some(job_id)),
-            Err(error) if error.kind() == ErrorKind::JobNotFound && !tries.leader_changed() => Ok(None),
-            Err(error) if error.kind() == ErrorKind::JobNotFound => {
+        let answered = if passes(&error) {
+            self.pause(operating, tries, error)
+                .await
+                .map_err(|error| tries.give_up(error).with_job_id(job_id))?;
+            None
+        } else {
+            Some(error)
+        };
+        let missing = match self.initialized(operating, job_id).await {
+            Ok(job_id) => return Ok(Some(job_id)),
+            Err(error) if error.kind() != ErrorKind::JobNotFound => {
+                return Err(tries.give_up(error).with_job_id(job_id));
+            }
+            Err(error) => error,
+        };
+        match answered {
+            Some(error) if error.kind() == ErrorKind::DuplicateJob => {
+                let message = "the answer was lost, and then the job was refused as one that is there already; but \
+                               the cluster knows none of this id";
+                let hint =
+                    "see that the id is the one in the graph; a job that has ended may have been forgotten";
+                let unknown = error.with_kind(ErrorKind::OutcomeUnknown).with_message(message);
+                Err(unknown.with_hint(hint))
+            }
+            Some(error) => Err(tries.give_up(error)),
+            None if !tries.leader_changed() => Ok(None),
+            None => {
                 let message = "the answer was lost, and the cluster has changed its leader since: it is not known \
                                whether the job was submitted";
-                Err(error.with_kind(ErrorKind::OutcomeUnknown).with_message(message).with_job_id(job_id))
+                Err(missing.with_kind(ErrorKind::OutcomeUnknown).with_message(message).with_job_id(job_id))
             }
-            Err(error) => Err(tries.give_up(error).with_job_id(job_id)),
         }
     }
 
-    /// The job's id, if the cluster knows it; an error if it could not even be initialised, as the submission itself
-    /// would have said.
+    /// The job's id, if the cluster knows it; an error if it could not even be initialised. Waits for that, as the
+    /// submission itself would have.
     async fn initialized(&self, operating: &Operating, job_id: JobId) -> Result<JobId> {
-        if self.job_status(operating, job_id).await? == JobStatus::Failed {
+        let mut looks = 0;
+        let status = loop {
+            match self.job_status(operating, job_id).await? {
+                JobStatus::Initializing => self.between_looks(operating, &mut looks).await,
+                status => break status,
+            }
+        };
+        if status == JobStatus::Failed {
             let call = Call::new(&endpoint::JOB_RESULT, &[&job_id], "the result of a job");
             let result = self.get::<JobExecutionResultResponse>(operating, call).await?.into_result()?;
             if let Some(result) = result {

@@ -218,6 +218,11 @@ impl Transport {
             builder = builder.header(http::header::AUTHORIZATION, value);
         }
         let response = match request.body {
+            // Without a length the library would announce chunks, of which there are none: servers take it, but not
+            // every gateway does.
+            Body::None if matches!(request.method, Method::Post | Method::Put | Method::Patch) => {
+                self.run(agent, request, builder.body(&[][..]))
+            }
             Body::None => self.run(agent, request, builder.body(())),
             Body::Json(json) => {
                 let builder = builder.header("content-type", "application/json; charset=UTF-8");

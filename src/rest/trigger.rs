@@ -2,17 +2,19 @@
 //!
 //! # Exactly once
 //! The trigger's id is chosen before the first attempt, and the cluster answers a repeated id with the first one's
-//! operation; so a trigger whose answer was lost is simply sent again. That holds as long as the JobManager that took
-//! it remembers: not after a failover, and not `rest.async.store-duration` after the operation was done. So as soon as
-//! anything suggests that the leader has changed, and once the operation is being followed, nothing is ever triggered
-//! again: the client only looks, and says [`ErrorKind::OutcomeUnknown`] or [`ErrorKind::OperationLost`] if there is
-//! nothing to see.
+//! operation; so a trigger whose answer was lost can be sent again. That holds as long as the JobManager that took it
+//! remembers: not after a failover, which behind a gateway or another JobManager cannot be seen. But a failover starts
+//! the job's master anew, and the list of jobs tells how long it has been there. So a trigger is repeated only to a
+//! master that is older than the first attempt, or for a job that has ended, of which nothing more can be taken.
+//! Otherwise, and once the operation is being followed, nothing is ever triggered again: the client only looks, and
+//! says [`ErrorKind::OutcomeUnknown`] or [`ErrorKind::OperationLost`] if there is nothing to see.
 //!
 //! Disposals take no id. A repeated one finds the savepoint gone, which after a first attempt that may have arrived
 //! is what was asked for.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::details::{CheckpointStatistics, CheckpointStatsStatus, CheckpointingStatistics};
@@ -28,7 +30,7 @@ use crate::rest::messages::{
     TriggerResponse,
 };
 use crate::rest::operation::{AsynchronousOperationResult, Operation, QueueStatusId};
-use crate::rest::request::{Api, Call, Tries};
+use crate::rest::request::{Api, Call, Tries, unknown};
 use crate::savepoint::{CheckpointType, OperationStatus, SavepointFormatType};
 
 /// What a savepoint is taken for.
@@ -98,8 +100,9 @@ impl Api {
         operating: &Operating,
         order: &SavepointOrder,
     ) -> Result<()> {
-        let status = [order.job_id.to_string(), order.trigger_id.to_string()];
-        self.trigger::<SavepointInfo>(operating, &order.call(), &endpoint::SAVEPOINT_STATUS, &status).await
+        let (job_id, trigger_id) = (order.job_id, order.trigger_id);
+        let status = &endpoint::SAVEPOINT_STATUS;
+        self.trigger::<SavepointInfo>(operating, &order.call(), status, job_id, trigger_id).await
     }
 
     /// Starts a savepoint, or a stop with one, and follows it until it is done.
@@ -150,7 +153,8 @@ impl Api {
     ) -> Result<String> {
         let mut looks = 0;
         loop {
-            if let Some(path) = ended(self.savepoint_status(operating, job_id, trigger_id, kind).await?)? {
+            let status = self.savepoint_status(operating, job_id, trigger_id, kind).await;
+            if let Some(path) = ended(status.map_err(lost_sight)?)? {
                 return Ok(path);
             }
             self.between_looks(operating, &mut looks).await;
@@ -259,12 +263,13 @@ impl Api {
     ) -> Result<u64> {
         let call = Call::new(&endpoint::CHECKPOINT, &[&job_id], "the trigger id of a checkpoint")
             .json(&CheckpointTriggerRequest { checkpoint_type, trigger_id });
-        let status = [job_id.to_string(), trigger_id.to_string()];
-        self.trigger::<CheckpointInfo>(operating, &call, &endpoint::CHECKPOINT_STATUS, &status).await?;
+        let status = &endpoint::CHECKPOINT_STATUS;
+        self.trigger::<CheckpointInfo>(operating, &call, status, job_id, trigger_id).await?;
         operating.follow()?;
         let mut looks = 0;
         loop {
-            if let Some(number) = ended(self.checkpoint_status(operating, job_id, trigger_id).await?)? {
+            let status = self.checkpoint_status(operating, job_id, trigger_id).await;
+            if let Some(number) = ended(status.map_err(lost_sight)?)? {
                 return Ok(number);
             }
             self.between_looks(operating, &mut looks).await;
@@ -357,7 +362,8 @@ impl Api {
         let mut looks = 0;
         loop {
             let call = Call::new(status, &[&trigger_id], "the status of an operation");
-            let answer = self.result_of::<AsynchronousOperationInfo>(operating, call).await?;
+            let answer =
+                self.result_of::<AsynchronousOperationInfo>(operating, call).await.map_err(lost_sight)?;
             if let Some(done) = ended(answer.into_status(kind)?)? {
                 return Ok(done);
             }
@@ -389,10 +395,11 @@ impl Api {
         operating: &Operating,
         call: &Call<'_>,
         status: &'static Endpoint,
-        status_of: &[String; 2],
+        job_id: JobId,
+        trigger_id: TriggerId,
     ) -> Result<()> {
         let mut tries = Tries::new();
-        let path = status.path(&[&status_of[0], &status_of[1]]);
+        let path = status.path(&[&job_id, &trigger_id]);
         self.unread.note(path.clone());
         loop {
             let error = match self.call::<TriggerResponse>(operating, &mut tries, call).await {
@@ -404,25 +411,47 @@ impl Api {
                 }
             };
             self.pause(operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
-            if !tries.leader_changed() {
+            if self.remembers(operating, job_id, &tries).await.map_err(|error| tries.give_up(error))? {
                 continue;
             }
-            let look = Call::new(status, &[&status_of[0], &status_of[1]], "the status of an operation");
-            return match self.get::<AsynchronousOperationResult<T>>(operating, look).await {
-                Ok(_) => Ok(()),
-                Err(error) => {
-                    let error = if error.kind() == ErrorKind::OperationLost {
-                        error.with_kind(ErrorKind::OutcomeUnknown).with_message(
-                            "the answer was lost, and the cluster has changed its leader since: it is not known \
-                             whether this took effect",
-                        )
-                    } else {
-                        tries.give_up(error)
-                    };
-                    Err(error.with_hint("look at the job's checkpoint history before it is done again"))
-                }
+            let look = Call::new(status, &[&job_id, &trigger_id], "the status of an operation");
+            let Err(error) = self.get::<AsynchronousOperationResult<T>>(operating, look).await else {
+                return Ok(());
             };
+            let error = match error.kind() {
+                ErrorKind::OperationLost => error.with_kind(ErrorKind::OutcomeUnknown).with_message(
+                    "the answer was lost, and so may be the JobManager that gave it: it is not known whether this \
+                     took effect",
+                ),
+                _ => tries.give_up(error),
+            };
+            return Err(error.with_hint("look at the job's checkpoint history before it is done again"));
         }
+    }
+
+    /// Whether repeating a trigger is safe: the job's master is the one that the first attempt met, and remembers its
+    /// id; or the job has ended, and no trigger does anything.
+    ///
+    /// The master's age is measured by the server's clock and the attempts' by ours, so the two clocks need not agree.
+    async fn remembers(&self, operating: &Operating, job_id: JobId, tries: &Tries) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Overview {
+            jobs: Vec<Entry>,
+        }
+
+        #[derive(Deserialize)]
+        struct Entry {
+            jid: JobId,
+            state: JobStatus,
+            /// Milliseconds since this master began to initialise the job, or that the job took if it has ended.
+            duration: i64,
+        }
+
+        let call = Call::new(&endpoint::JOBS, &[], "a list of jobs");
+        let overview: Overview = self.get(operating, call).await?;
+        let since_first = i64::try_from(tries.age().as_millis()).unwrap_or(i64::MAX);
+        let job = overview.jobs.into_iter().find(|job| job.jid == job_id);
+        Ok(job.is_some_and(|job| job.state.is_globally_terminal() || job.duration > since_first))
     }
 }
 
@@ -432,6 +461,14 @@ fn ended<T>(status: OperationStatus<T>) -> Result<Option<T>> {
         OperationStatus::InProgress => Ok(None),
         OperationStatus::Completed(value) => Ok(Some(value)),
         OperationStatus::Failed(error) => Err(error),
+    }
+}
+
+/// The cluster took the operation, and then did not say what became of it.
+fn lost_sight(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::OperationLost => error,
+        _ => unknown("the cluster has taken this, and it is not known what became of it", error),
     }
 }
 

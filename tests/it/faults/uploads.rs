@@ -58,7 +58,8 @@ fn a_success_for_an_upload_that_was_not_read_is_not_believed() {
     let error = client(eager(&server.url()).max_attempts(0)).submit_job(plan(&file)).wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
     assert!(error.to_string().contains("had not read to its end"), "{error}");
-    assert_eq!(server.lines(), ["POST /jars/upload"]);
+    // The second looks for what is to be removed.
+    assert_eq!(server.lines(), ["POST /jars/upload", "GET /jars"]);
 }
 
 #[test]

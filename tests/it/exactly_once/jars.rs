@@ -1,0 +1,217 @@
+//! Uploads, runs, and what is left in the cluster afterwards.
+
+use std::io::Write as _;
+
+use flink_client::{ClusterClient, ErrorKind, ExecutionPlan};
+
+use super::{JOB, duplicate, job, lines, lost, ok, playing, refused, status, unknown_job};
+use crate::support::{ReceivedRequest, Reply, ScriptedServer, client as client_of, eager, until};
+
+const UPLOAD: &str = "POST /jars/upload";
+const JARS: &str = "GET /jars";
+const STATUS: &str = "GET /jobs/5f000000000000000000000000000001/status";
+
+fn jar_file() -> tempfile::NamedTempFile {
+    let mut file = tempfile::Builder::new().prefix("etl").suffix(".jar").tempfile().unwrap();
+    file.write_all(b"PK").unwrap();
+    file
+}
+
+fn uploaded(id: &str) -> Reply {
+    ok(&format!(r#"{{"filename":"/tmp/flink-web-upload/{id}","status":"success"}}"#))
+}
+
+fn deleted() -> Reply {
+    ok("{}")
+}
+
+fn ran() -> Reply {
+    ok(&format!(r#"{{"jobid":"{JOB}"}}"#))
+}
+
+fn jar_gone() -> Reply {
+    refused(
+        500,
+        "java.util.concurrent.CompletionException: org.apache.flink.runtime.rest.handler.RestHandlerException: Jar \
+         file /tmp/1_etl.jar does not exist",
+    )
+}
+
+fn run(id: &str) -> String {
+    format!("POST /jars/{id}/run")
+}
+
+fn delete(id: &str) -> String {
+    format!("DELETE /jars/{id}")
+}
+
+/// A list with these jars, each of them named as the last upload was.
+fn jars(request: &ReceivedRequest, ids: &[&str]) -> Reply {
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    let name = body.split("filename=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    let files: Vec<String> =
+        ids.iter().map(|id| format!(r#"{{"id":"{id}","name":"{name}","uploaded":5,"entry":[]}}"#)).collect();
+    ok(&format!(r#"{{"address":"x","files":[{}]}}"#, files.join(",")))
+}
+
+/// A server that takes uploads as `upload` says, lists these jars from the first upload on, and does the rest.
+fn with_jars(listed: &'static [&'static str], upload: impl Fn() -> Reply + Send + 'static) -> ScriptedServer {
+    let mut last_upload = None;
+    ScriptedServer::deciding(move |request| match (&*request.method, request.path()) {
+        ("POST", "/jars/upload") => {
+            last_upload = Some(request.clone());
+            upload()
+        }
+        ("GET", "/jars") => match &last_upload {
+            Some(upload) => jars(upload, listed),
+            None => ok(r#"{"address":"x","files":[]}"#),
+        },
+        ("POST", _) => ran(),
+        _ => deleted(),
+    })
+}
+
+#[test]
+fn a_run_whose_answer_was_lost_is_found_by_its_id() {
+    let plan = || ExecutionPlan::uploaded_jar("1.jar").job_id(job());
+    let (server, client) = playing([lost(), status("RUNNING")]);
+    assert_eq!(client.submit_job(plan()).wait().unwrap(), job());
+    assert_eq!(lines(&server), [&*run("1.jar"), STATUS]);
+    assert_eq!(server.requests()[0].json()["jobId"], JOB);
+
+    // It never arrived, or its program is still running: then the second is refused as the same job.
+    let (server, client) =
+        playing([lost(), unknown_job(), duplicate(), status("INITIALIZING"), status("RUNNING")]);
+    assert_eq!(client.submit_job(plan()).wait().unwrap(), job());
+    assert_eq!(lines(&server), [&*run("1.jar"), STATUS, &run("1.jar"), STATUS, STATUS]);
+
+    let (_server, client) = playing([duplicate()]);
+    let error = client.submit_job(plan()).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DuplicateJob, "somebody else's");
+}
+
+#[test]
+fn a_job_that_is_there_was_submitted_whatever_is_said_of_a_later_attempt() {
+    for refusal in [jar_gone(), Reply::html(200, "<title>x</title>")] {
+        let (server, client) = playing([lost(), unknown_job(), refusal, status("RUNNING")]);
+        let plan = ExecutionPlan::uploaded_jar("1.jar").job_id(job());
+        assert_eq!(client.submit_job(plan).wait().unwrap(), job());
+        assert_eq!(lines(&server), [&*run("1.jar"), STATUS, &run("1.jar"), STATUS]);
+    }
+}
+
+#[test]
+fn a_run_that_a_leader_may_have_taken_with_it_is_unknown() {
+    let (server, client) = playing([lost(), unknown_job(), super::leader_election(), unknown_job()]);
+    let plan = ExecutionPlan::uploaded_jar("1.jar").job_id(job());
+    let error = client.submit_job(plan).wait().unwrap_err();
+    assert_eq!((error.kind(), error.job_id()), (ErrorKind::OutcomeUnknown, Some(job())), "{error}");
+    assert_eq!(lines(&server), [&*run("1.jar"), STATUS, &run("1.jar"), STATUS]);
+}
+
+#[test]
+fn a_jar_that_went_with_its_job_manager_is_uploaded_again() {
+    let file = jar_file();
+    let plan = ExecutionPlan::jar(file.path()).job_id(job());
+    let (server, client) = playing([uploaded("1.jar"), jar_gone(), uploaded("2.jar"), ran(), deleted()]);
+    assert_eq!(client.submit_job(plan.clone()).wait().unwrap(), job());
+    assert_eq!(lines(&server), [UPLOAD, &run("1.jar"), UPLOAD, &run("2.jar"), &delete("2.jar")]);
+
+    // But not for ever.
+    let mut gone = Vec::new();
+    (0..4).for_each(|_| gone.extend([uploaded("1.jar"), jar_gone()]));
+    gone.push(jar_gone());
+    let (server, client) = playing(gone);
+    let error = client.submit_job(plan).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::JarNotFound, "{error}");
+    assert_eq!(server.lines().iter().filter(|line| *line == UPLOAD).count(), 4);
+}
+
+#[test]
+fn a_jar_that_a_lost_answer_left_is_used_and_every_copy_is_removed() {
+    let file = jar_file();
+    // The first attempt took longer than its connection, so there are two when the job has been submitted.
+    let server = with_jars(&["1.jar", "2.jar"], lost);
+    let client = client_of(eager(&server.url()));
+    client.submit_job(ExecutionPlan::jar(file.path()).job_id(job())).wait().unwrap();
+    assert_eq!(lines(&server), [UPLOAD, JARS, &run("1.jar"), JARS, &delete("1.jar"), &delete("2.jar")]);
+}
+
+#[test]
+fn an_upload_that_is_given_up_leaves_nothing() {
+    let file = jar_file();
+    let server = with_jars(&["1.jar"], lost);
+    let client = client_of(eager(&server.url()).max_attempts(0));
+    let error = client.submit_job(ExecutionPlan::jar(file.path()).job_id(job())).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert_eq!(lines(&server), [UPLOAD, JARS, &delete("1.jar")]);
+}
+
+#[test]
+fn a_jar_is_removed_when_the_client_is_closed_before_its_upload_was_answered() {
+    let file = jar_file();
+    let server = with_jars(&["1.jar"], || Reply::nothing().stall());
+    let client = client_of(eager(&server.url()));
+    let submitted = client.submit_job(ExecutionPlan::jar(file.path()).job_id(job()));
+    until("the upload", || (server.lines() == [UPLOAD]).then_some(()));
+    client.close();
+    assert_eq!(submitted.wait().unwrap_err().kind(), ErrorKind::Closed);
+    until("the removal", || (lines(&server) == [UPLOAD, JARS, &delete("1.jar")]).then_some(()));
+}
+
+#[test]
+fn an_upload_that_stays_keeps_its_name_and_one_copy() {
+    let file = jar_file();
+    let name = file.path().file_name().unwrap().to_str().unwrap().to_owned();
+    let mut looks = 0;
+    let mut last = None;
+    let server = ScriptedServer::deciding(move |request| match (&*request.method, request.path()) {
+        ("POST", _) => {
+            let reply = if last.is_none() { lost() } else { uploaded("2.jar") };
+            last = Some(request.clone());
+            reply
+        }
+        ("GET", _) => {
+            looks += 1;
+            match &last {
+                // The first attempt's jar turns up only after the next one.
+                Some(upload) if looks > 2 => jars(upload, &["1.jar", "2.jar"]),
+                _ => ok(r#"{"address":"x","files":[]}"#),
+            }
+        }
+        _ => deleted(),
+    });
+    let client = client_of(eager(&server.url()));
+    assert_eq!(client.upload_jar(file.path()).wait().unwrap(), "2.jar");
+    assert_eq!(lines(&server), [JARS, UPLOAD, JARS, UPLOAD, JARS, &delete("1.jar")]);
+    let sent = server.requests();
+    assert!(String::from_utf8_lossy(&sent[1].body).contains(&format!("filename=\"{name}\"")));
+}
+
+#[test]
+fn a_serialised_plan_without_an_id_is_not_sent_twice() {
+    let file = jar_file();
+    let (server, client) = playing([lost()]);
+    let error = client.submit_job(ExecutionPlan::serialized(file.path())).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert_eq!(lines(&server), ["POST /jobs"]);
+
+    let (server, client) = playing([lost(), unknown_job(), duplicate(), status("RUNNING")]);
+    let plan = ExecutionPlan::serialized(file.path()).job_id(job());
+    assert_eq!(client.submit_job(plan).wait().unwrap(), job());
+    assert_eq!(lines(&server), ["POST /jobs", STATUS, "POST /jobs", STATUS]);
+}
+
+#[test]
+fn a_removal_that_finds_nothing_after_a_lost_answer_was_done_by_the_first_attempt() {
+    let missing = || {
+        refused(
+            400,
+            "org.apache.flink.runtime.rest.handler.RestHandlerException: File 1.jar does not exist in /tmp.",
+        )
+    };
+    let (_server, client) = playing([lost(), missing()]);
+    client.delete_jar("1.jar").wait().unwrap();
+    let (_server, client) = playing([missing()]);
+    assert_eq!(client.delete_jar("1.jar").wait().unwrap_err().kind(), ErrorKind::JarNotFound);
+}

@@ -1,0 +1,159 @@
+//! How often a request is tried, by what befell it and whether it may be repeated: the requests that the server saw,
+//! and the kind of error in the end.
+
+use flink_client::{ClusterClient, ErrorKind, ExecutionPlan, RetryEvent, SavepointFormatType::Canonical};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{job, leader_election, lost, ok, refused};
+use crate::support::{Reply, ScriptedServer, client, eager};
+
+/// What befalls every request, the kind of error for one that only looks, and how it is tried again: three times in all,
+/// for a time, or not at all.
+fn table() -> Vec<(&'static str, Reply, ErrorKind, Again)> {
+    use Again::{Counted, Never, Timed};
+    let page = |status| Reply::html(status, "<title>Bad day</title>");
+    let cut = Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{").close();
+    vec![
+        ("closed", lost(), ErrorKind::ConnectionLost, Counted),
+        ("reset", Reply::nothing().reset(), ErrorKind::ConnectionLost, Counted),
+        ("closed within the answer", cut, ErrorKind::ConnectionLost, Counted),
+        ("408", page(408), ErrorKind::Timeout, Counted),
+        ("429", page(429), ErrorKind::Unavailable, Timed),
+        ("502", page(502), ErrorKind::Unavailable, Timed),
+        ("503", page(503), ErrorKind::Unavailable, Timed),
+        ("504", page(504), ErrorKind::Unavailable, Timed),
+        ("leader election", leader_election(), ErrorKind::Unavailable, Timed),
+        ("400", refused(400, "a.B: no"), ErrorKind::InvalidRequest, Never),
+        ("401", page(401), ErrorKind::Authentication, Never),
+        ("403", page(403), ErrorKind::Authentication, Never),
+        ("302", Reply::new(302, &[("location", "/elsewhere")], ""), ErrorKind::Redirected, Never),
+        ("404 in HTML", page(404), ErrorKind::Unsupported, Never),
+        ("500", refused(500, "a.B: no"), ErrorKind::Server, Never),
+        ("200 in HTML", page(200), ErrorKind::Decode, Never),
+        ("200 and empty", ok(""), ErrorKind::Decode, Never),
+    ]
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Again {
+    Counted,
+    Timed,
+    Never,
+}
+
+impl Again {
+    #[track_caller]
+    fn check(self, what: &str, requests: usize) {
+        match self {
+            Self::Counted => assert_eq!(requests, 3, "{what}"),
+            Self::Timed => assert!(requests > 3, "{what}: {requests}"),
+            Self::Never => assert_eq!(requests, 1, "{what}"),
+        }
+    }
+}
+
+/// Whether the request may have been taken.
+fn leaves_open(what: &str, kind: ErrorKind) -> bool {
+    let answered =
+        [ErrorKind::InvalidRequest, ErrorKind::Authentication, ErrorKind::Redirected, ErrorKind::Unsupported];
+    !answered.contains(&kind) && !["429", "leader election"].contains(&what)
+}
+
+#[test]
+fn a_request_that_looks_is_repeated_after_what_passes_and_nothing_else() {
+    for (what, reply, kind, again) in table() {
+        let server = ScriptedServer::always(reply);
+        let error = client(eager(&server.url())).list_jobs().wait().unwrap_err();
+        assert_eq!(error.kind(), kind, "{what}: {error}");
+        again.check(what, server.lines().len());
+        assert_eq!(error.attempts() as usize, server.lines().len(), "{what}");
+    }
+}
+
+#[test]
+fn a_request_that_acts_and_may_be_repeated_says_unknown_where_an_answer_may_have_been_lost() {
+    for (what, reply, kind, again) in table() {
+        let server = ScriptedServer::always(reply);
+        let error = client(eager(&server.url())).cancel(job()).wait().unwrap_err();
+        // An exception of Flink's is its answer, whatever it means.
+        let unknown = leaves_open(what, kind) && kind != ErrorKind::Server;
+        let expected = if unknown { ErrorKind::OutcomeUnknown } else { kind };
+        assert_eq!(error.kind(), expected, "{what}: {error}");
+        again.check(what, server.lines().len());
+    }
+}
+
+#[test]
+fn a_request_that_must_be_asked_about_first_is_sent_once_when_nobody_can_be_asked() {
+    for (what, reply, kind, again) in table() {
+        let server = ScriptedServer::always(reply);
+        let plan = ExecutionPlan::uploaded_jar("1.jar").job_id(job());
+        let error = client(eager(&server.url())).submit_job(plan).wait().unwrap_err();
+        let sent = server.lines().iter().filter(|line| line.starts_with("POST")).count();
+        if leaves_open(what, kind) {
+            assert_eq!((error.kind(), sent), (ErrorKind::OutcomeUnknown, 1), "{what}: {error}");
+        } else {
+            assert_eq!(error.kind(), kind, "{what}: {error}");
+            again.check(what, sent);
+        }
+        assert_eq!(error.job_id(), Some(job()), "{what}");
+    }
+}
+
+#[test]
+fn a_wait_for_a_leader_is_limited_by_time_and_uses_up_no_attempts() {
+    // Far more elections than attempts, and then as many failures as there are attempts.
+    let mut replies: Vec<Reply> = (0..20).map(|_| leader_election()).collect();
+    replies.extend([lost(), lost(), ok(r#"{"jobs":[]}"#)]);
+    let server = ScriptedServer::playing(replies);
+    let patient = eager(&server.url()).await_leader_timeout(Duration::from_secs(60));
+    client(patient).list_jobs().wait().unwrap();
+    assert_eq!(server.lines().len(), 23);
+
+    let server = ScriptedServer::always(leader_election());
+    let error =
+        client(eager(&server.url()).await_leader_timeout(Duration::ZERO)).list_jobs().wait().unwrap_err();
+    assert_eq!((error.kind(), server.lines().len()), (ErrorKind::Unavailable, 1));
+    assert!(error.to_string().contains("leader election"), "{error}");
+}
+
+#[test]
+fn a_server_that_asks_for_a_pause_gets_it_and_the_hook_hears_of_it() {
+    let busy = Reply::new(503, &[("retry-after", "1")], "busy");
+    let server = ScriptedServer::playing([busy, lost(), ok(r#"{"jobs":[]}"#)]);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hearing = Arc::clone(&heard);
+    let builder = eager(&server.url()).on_retry(move |event: &RetryEvent<'_>| {
+        let kind = event.error.kind();
+        hearing.lock().unwrap().push((event.operation.to_owned(), event.attempt, kind, event.wait));
+    });
+    client(builder).list_jobs().wait().unwrap();
+    let listing = || "listing jobs".to_owned();
+    assert_eq!(
+        *heard.lock().unwrap(),
+        [
+            (listing(), 1, ErrorKind::Unavailable, Duration::from_secs(1)),
+            (listing(), 2, ErrorKind::ConnectionLost, Duration::from_millis(1)),
+        ]
+    );
+}
+
+#[test]
+fn a_shut_down_is_done_when_nobody_is_there_any_more() {
+    // The order arrives and is not answered until the server ends.
+    let server = ScriptedServer::playing([Reply::nothing().stall()]);
+    let shut = client(eager(&server.url()).answer_timeout(Duration::from_secs(60)));
+    let ended = shut.shut_down_cluster();
+    crate::support::until("the order", || (server.lines().len() == 1).then_some(()));
+    drop(server);
+    ended.wait().unwrap();
+}
+
+#[test]
+fn a_savepoint_that_never_arrived_is_a_connection_failure_and_not_unknown() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error =
+        client(eager(&address.to_string())).trigger_savepoint(job(), None, Canonical).wait().unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 3), "{error}");
+}

@@ -1,0 +1,189 @@
+//! Savepoints, stops, checkpoints, disposals, cancels.
+
+use flink_client::{CheckpointType, ClusterClient, ErrorKind, SavepointFormatType::Canonical, TriggerId};
+
+use super::{JOB, LONG, job, jobs, lines, lost, no_operation, ok, playing, refused, status, unknown_job};
+use crate::support::Reply;
+
+const POST: &str = "POST /jobs/5f000000000000000000000000000001/savepoints";
+const STATUS: &str = "GET /jobs/5f000000000000000000000000000001/savepoints/:id";
+const JOBS: &str = "GET /jobs/overview";
+
+fn taken() -> Reply {
+    Reply::json(202, r#"{"request-id":"00000000000000000000000000000001"}"#)
+}
+
+fn done() -> Reply {
+    ok(r#"{"status":{"id":"COMPLETED"},"operation":{"location":"file:/sp/savepoint-1"}}"#)
+}
+
+fn in_progress() -> Reply {
+    ok(r#"{"status":{"id":"IN_PROGRESS"},"operation":null}"#)
+}
+
+#[test]
+fn a_trigger_is_repeated_under_its_id_to_a_master_that_is_older_than_the_first_attempt() {
+    let (server, client) = playing([
+        lost(),
+        jobs("RUNNING", LONG),
+        lost(),
+        jobs("RUNNING", LONG),
+        taken(),
+        in_progress(),
+        done(),
+    ]);
+    let path = client.trigger_savepoint(job(), Some("/sp"), Canonical).wait().unwrap();
+    assert_eq!(path, "file:/sp/savepoint-1");
+    assert_eq!(lines(&server), [POST, JOBS, POST, JOBS, POST, STATUS, STATUS]);
+    let ids: Vec<_> = server
+        .requests()
+        .iter()
+        .filter(|request| request.method == "POST")
+        .map(|request| request.json()["triggerId"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert!(server.lines()[6].ends_with(&ids[0]), "the id that is followed is the one that was sent");
+}
+
+#[test]
+fn a_trigger_is_never_repeated_to_a_master_that_is_younger_than_the_first_attempt() {
+    // There, what the first attempt did is only to be seen.
+    let (server, client) = playing([lost(), jobs("RUNNING", 0), in_progress(), done()]);
+    assert!(client.trigger_savepoint(job(), Some("/sp"), Canonical).wait().is_ok());
+    assert_eq!(lines(&server), [POST, JOBS, STATUS, STATUS]);
+
+    for list in [jobs("RUNNING", 0), jobs("INITIALIZING", 0), ok(r#"{"jobs":[]}"#)] {
+        let (server, client) = playing([lost(), list, no_operation()]);
+        let trigger = TriggerId::random();
+        let error =
+            client.trigger_detached_savepoint_as(trigger, job(), Some("/sp"), Canonical).wait().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+        assert_eq!((error.job_id(), error.trigger_id()), (Some(job()), Some(trigger)));
+        assert!(!error.is_retryable() && error.to_string().contains("checkpoint history"), "{error}");
+        assert_eq!(lines(&server), [POST, JOBS, STATUS]);
+    }
+}
+
+#[test]
+fn a_stop_that_has_ended_its_job_is_repeated_to_hear_its_savepoint() {
+    let (server, client) = playing([lost(), jobs("FINISHED", 5), taken(), done()]);
+    assert!(client.stop_with_savepoint(job(), false, Some("/sp"), Canonical).wait().is_ok());
+    let stop = POST.replace("savepoints", "stop");
+    assert_eq!(lines(&server), [&*stop, JOBS, &*stop, STATUS]);
+}
+
+#[test]
+fn what_a_gateway_says_leaves_open_whether_the_request_arrived() {
+    for status in [502, 503, 504] {
+        let (server, client) =
+            playing([Reply::html(status, "<title>x</title>"), jobs("RUNNING", 0), in_progress(), done()]);
+        assert!(client.trigger_savepoint(job(), None, Canonical).wait().is_ok());
+        assert_eq!(lines(&server), [POST, JOBS, STATUS, STATUS], "{status}");
+    }
+}
+
+#[test]
+fn what_the_cluster_itself_could_not_serve_has_not_been_done() {
+    let unreachable =
+        refused(500, "org.apache.flink.runtime.rpc.exceptions.RecipientUnreachableException: Could not send");
+    for reply in [super::leader_election(), unreachable, Reply::new(429, &[], "slow down")] {
+        let (server, client) = playing([reply, taken(), done()]);
+        assert!(client.trigger_savepoint(job(), None, Canonical).wait().is_ok());
+        assert_eq!(lines(&server), [POST, POST, STATUS]);
+    }
+}
+
+#[test]
+fn an_operation_that_was_taken_and_lost_sight_of_is_unknown_and_not_failed() {
+    let (server, client) = playing([taken(), lost(), lost(), lost(), lost()]);
+    let error = client.trigger_savepoint(job(), None, Canonical).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert!(error.trigger_id().is_some() && error.to_string().contains("the connection broke"), "{error}");
+    assert_eq!(lines(&server), [POST, STATUS, STATUS, STATUS, STATUS]);
+
+    let (_server, client) = playing([taken(), lost(), lost(), lost(), lost()]);
+    let error = client.trigger_checkpoint(job(), CheckpointType::Full).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+}
+
+#[test]
+fn an_operation_that_the_cluster_forgot_is_lost_and_never_triggered_again() {
+    let history = ok(
+        r#"{"counts":{},"history":[{"id":7,"status":"COMPLETED","is_savepoint":true,"trigger_timestamp":99999999999999,"external_path":"file:/sp/savepoint-7"}],"latest":{}}"#,
+    );
+    let (server, client) = playing([taken(), no_operation(), history]);
+    let error = client.trigger_savepoint(job(), Some("/sp"), Canonical).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OperationLost);
+    assert_eq!(error.savepoint_path(), Some("file:/sp/savepoint-7"));
+    assert_eq!(lines(&server), [POST, STATUS, &format!("GET /jobs/{JOB}/checkpoints")]);
+}
+
+#[test]
+fn a_disposal_that_finds_nothing_after_a_lost_answer_was_done_by_the_first_attempt() {
+    let missing = || {
+        ok(
+            r#"{"status":{"id":"COMPLETED"},"operation":{"failure-cause":{"class":"java.util.concurrent.CompletionException","stack-trace":"java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory 'file:/sp/1' on file system 'file'.\n\tat a.B.c(B.java:1)\n"}}}"#,
+        )
+    };
+    let (server, client) = playing([lost(), taken(), missing()]);
+    client.dispose_savepoint("/sp/1").wait().unwrap();
+    let post = "POST /savepoint-disposal";
+    let look = "GET /savepoint-disposal/:id";
+    assert_eq!(lines(&server), [post, post, look]);
+
+    let (_server, client) = playing([taken(), missing()]);
+    let error = client.dispose_savepoint("/sp/1").wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SavepointNotFound);
+}
+
+#[test]
+fn a_cancel_is_repeated_and_a_job_that_has_finished_meanwhile_is_told() {
+    let cancel = format!("PATCH /jobs/{JOB}?mode=cancel");
+    let (server, client) = playing([lost(), Reply::json(202, "{}")]);
+    client.cancel(job()).wait().unwrap();
+    assert_eq!(lines(&server), [&*cancel, &cancel]);
+
+    let finished = refused(
+        409,
+        "org.apache.flink.runtime.rest.handler.RestHandlerException: Job cancellation failed because the job has \
+         already reached another terminal state (FINISHED).",
+    );
+    let (_server, client) = playing([lost(), finished]);
+    assert_eq!(client.cancel(job()).wait().unwrap_err().kind(), ErrorKind::JobAlreadyTerminal);
+
+    let (server, client) = playing([lost(), lost(), lost(), lost()]);
+    let error = client.cancel(job()).wait().unwrap_err();
+    assert_eq!((error.kind(), error.job_id()), (ErrorKind::OutcomeUnknown, Some(job())), "{error}");
+    assert_eq!(server.lines().len(), 4);
+}
+
+#[test]
+fn another_process_follows_a_trigger_by_its_id() {
+    let trigger = TriggerId::random();
+    let (first_server, first) = playing([taken()]);
+    let id = first.trigger_detached_savepoint_as(trigger, job(), None, Canonical).wait().unwrap();
+    assert_eq!(id, trigger);
+    assert_eq!(first_server.requests()[0].json()["triggerId"], trigger.to_string());
+
+    let (server, second) = playing([in_progress(), done(), no_operation()]);
+    assert!(second.savepoint_status(job(), trigger).wait().unwrap().is_in_progress());
+    assert!(!second.savepoint_status(job(), trigger).wait().unwrap().is_in_progress());
+    let error = second.savepoint_status(job(), trigger).wait().unwrap_err();
+    assert_eq!((error.kind(), error.trigger_id()), (ErrorKind::OperationLost, Some(trigger)));
+    assert!(server.lines().iter().all(|line| line.ends_with(&trigger.to_string())));
+}
+
+#[test]
+fn a_savepoint_of_a_job_that_is_not_there_says_so() {
+    let failed = || {
+        ok(
+            r#"{"status":{"id":"COMPLETED"},"operation":{"failure-cause":{"class":"x","stack-trace":"org.apache.flink.runtime.messages.FlinkJobNotFoundException: Could not find Flink job (1)\n"}}}"#,
+        )
+    };
+    let (_server, client) = playing([taken(), failed(), unknown_job()]);
+    let error = client.trigger_savepoint(job(), None, Canonical).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::JobNotFound);
+    let (_server, client) = playing([taken(), failed(), status("FINISHED")]);
+    let error = client.trigger_savepoint(job(), None, Canonical).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::JobAlreadyTerminal);
+}
