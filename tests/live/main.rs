@@ -3,6 +3,7 @@
 //! By hand: `tests/flink.sh 2.3.0 cargo test --test live`. Plain `cargo test` leaves this target out (`test = false` in
 //! the manifest), and without the environment that `tests/flink.sh` sets each test here fails and says so.
 
+mod chaos;
 mod cli;
 mod clusters;
 #[path = "../it/contract/mod.rs"]

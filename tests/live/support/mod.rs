@@ -6,6 +6,7 @@
 //!   Flink's own REST endpoint, dispatcher and TaskManagers all the same) or as JobManager and TaskManager processes
 //!   ([`Settings::session`], for what happens when one of them dies or is shut down).
 //! - [`HaPair`]: ZooKeeper, two JobManagers, one TaskManager.
+//! - [`ChaosProxy`]: a network that loses things, in front of any of these.
 //! - [`Http`]: the REST API in plain HTTP, to set a scene and to check what the client says against the cluster's word.
 //!
 //! Every JVM ends when the test process does, however that ends; see [`jvm`].
@@ -13,6 +14,7 @@
 // Each test file uses its share of this.
 #![allow(dead_code)]
 
+mod chaos;
 mod cluster;
 mod environment;
 mod ha;
@@ -20,6 +22,7 @@ mod http;
 mod jvm;
 mod tls;
 
+pub(crate) use chaos::ChaosProxy;
 pub(crate) use cluster::{Cluster, Settings, shared};
 pub(crate) use environment::Environment;
 pub(crate) use ha::HaPair;
