@@ -1,12 +1,21 @@
-//! How many threads there are, by the system's own count: a binary of its own, and one test, so that no other test's
-//! threads are counted.
+//! How many threads there are, by the system's own count: a binary of its own, and one test at a time, so that no other
+//! test's threads are counted.
+#![cfg(target_os = "linux")]
 
+#[path = "it/support/mod.rs"]
+mod support;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use flink_client::{Pending, Runtime};
+use flink_client::{ClusterClient, JobId, Pending, Runtime};
+
+use support::{Reply, ScriptedServer, client, eager};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The names of this process's threads that are this crate's, as the system has them: cut to 15 bytes.
-#[cfg(target_os = "linux")]
 fn ours() -> Vec<String> {
     let mut names: Vec<_> = std::fs::read_dir("/proc/self/task")
         .unwrap()
@@ -20,7 +29,6 @@ fn ours() -> Vec<String> {
 }
 
 /// A joined thread may be listed for a moment after it has ended.
-#[cfg(target_os = "linux")]
 fn assert_ours(expected: &[&str], when: &str) {
     let limit = Instant::now() + Duration::from_secs(10);
     while ours() != expected && Instant::now() < limit {
@@ -29,9 +37,9 @@ fn assert_ours(expected: &[&str], when: &str) {
     assert_eq!(ours(), expected, "{when}");
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn threads_start_when_they_are_needed_are_shared_and_end_with_their_runtime() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     const CB: &str = "flink-client-cb";
     const TIMER: &str = "flink-client-ti";
 
@@ -116,4 +124,53 @@ fn threads_start_when_they_are_needed_are_shared_and_end_with_their_runtime() {
         assert_eq!(receiver.recv().unwrap().unwrap(), n * 2);
     }
     assert_ours(&[CB, CB], "the shared runtime");
+}
+
+#[test]
+fn ten_thousand_waits_for_jobs_need_no_more_threads_than_ten() {
+    const JOBS: usize = 10_000;
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = ours().len();
+    let ids: Vec<JobId> = (0..JOBS).map(|_| JobId::random()).collect();
+    let ended = Arc::new(AtomicBool::new(false));
+    let list = |state: &str| {
+        let jobs: Vec<String> =
+            ids.iter().map(|id| format!(r#"{{"jid":"{id}","state":"{state}"}}"#)).collect();
+        Reply::json(200, format!(r#"{{"jobs":[{}]}}"#, jobs.join(",")))
+    };
+    let (running, finished, asked) = (list("RUNNING"), list("FINISHED"), Arc::clone(&ended));
+    let server = ScriptedServer::deciding(move |request| {
+        let ended = asked.load(Ordering::SeqCst);
+        match request.path() {
+            "/jobs/overview" if ended => finished.clone(),
+            "/jobs/overview" => running.clone(),
+            path if ended => {
+                let id = path.split('/').nth(2).unwrap();
+                Reply::json(
+                    200,
+                    format!(
+                        r#"{{"status":{{"id":"COMPLETED"}},"job-execution-result":{{"id":"{id}","application-status":"SUCCEEDED","accumulator-results":{{}},"net-runtime":1}}}}"#
+                    ),
+                )
+            }
+            _ => Reply::json(200, r#"{"status":{"id":"IN_PROGRESS"}}"#),
+        }
+    });
+    let runtime = Runtime::builder().io_threads(3).callback_threads(1).build().unwrap();
+    let client = client(
+        eager(&server.url()).runtime(runtime).answer_timeout(Duration::from_secs(60)).max_attempts(20),
+    );
+    let waits: Vec<_> = ids.iter().map(|id| client.job_result(*id)).collect();
+    support::until("three rounds", || {
+        let rounds = server.lines().iter().filter(|line| line.ends_with("/overview")).count();
+        (rounds >= 3).then_some(())
+    });
+    // The request threads, the timer, and perhaps one for callbacks.
+    assert!(ours().len() <= before + 5, "{:?}", ours());
+    ended.store(true, Ordering::SeqCst);
+    let results = Pending::all(waits).wait().unwrap();
+    assert_eq!(results.len(), JOBS);
+    assert!(ours().len() <= before + 5, "{:?}", ours());
+    let results = server.lines().iter().filter(|line| line.ends_with("/execution-result")).count();
+    assert!((JOBS..=JOBS + 1).contains(&results), "each is fetched once: {results}");
 }

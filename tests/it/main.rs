@@ -6,5 +6,6 @@ mod faults;
 mod job_client;
 mod mini;
 mod pending;
+mod polling;
 mod provider;
 mod support;

@@ -5,7 +5,7 @@
 //! - [`eager`]: a client's configuration that gives up soon.
 
 // Each feature set uses its share of this.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 mod blackhole;
 mod request;

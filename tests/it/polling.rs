@@ -1,0 +1,170 @@
+//! What following costs the cluster: requests, counted where they arrive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flink_client::{
+    ClusterClient, FixedWaitStrategy, JobId, Pending, RestClusterClient, Runtime, SavepointFormatType,
+    StandaloneClusterId, WaitStrategy,
+};
+
+use crate::support::{Reply, ScriptedServer, client, eager, until};
+
+/// A cluster whose jobs run until the test ends them.
+struct Jobs {
+    server: ScriptedServer,
+    ended: Arc<Mutex<BTreeSet<JobId>>>,
+    ids: Vec<JobId>,
+    client: RestClusterClient<StandaloneClusterId>,
+    runtime: Runtime,
+}
+
+impl Jobs {
+    fn running(count: usize) -> Self {
+        let ids: Vec<JobId> = (0..count).map(|_| JobId::random()).collect();
+        let ended = Arc::new(Mutex::new(BTreeSet::new()));
+        let (of_server, known) = (Arc::clone(&ended), ids.clone());
+        let server = ScriptedServer::deciding(move |request| {
+            let ended: std::sync::MutexGuard<'_, BTreeSet<JobId>> = of_server.lock().unwrap();
+            let state = |id| if ended.contains(id) { "FINISHED" } else { "RUNNING" };
+            if request.path() == "/jobs/overview" {
+                let jobs: Vec<String> =
+                    known.iter().map(|id| format!(r#"{{"jid":"{id}","state":"{}"}}"#, state(id))).collect();
+                return Reply::json(200, format!(r#"{{"jobs":[{}]}}"#, jobs.join(",")));
+            }
+            let id: JobId = request.path().split('/').nth(2).unwrap().parse().unwrap();
+            Reply::json(
+                200,
+                match state(&id) {
+                    "FINISHED" => format!(
+                        r#"{{"status":{{"id":"COMPLETED"}},"job-execution-result":{{"id":"{id}","application-status":"SUCCEEDED","accumulator-results":{{}},"net-runtime":1}}}}"#
+                    ),
+                    _ => r#"{"status":{"id":"IN_PROGRESS"}}"#.to_owned(),
+                },
+            )
+        });
+        let runtime = Runtime::builder().build().unwrap();
+        let client = client(eager(&server.url()).runtime(runtime.clone()));
+        Self { server, ended, ids, client, runtime }
+    }
+
+    fn end(&self, ids: &[JobId]) {
+        self.ended.lock().unwrap().extend(ids);
+    }
+
+    /// How often each request came.
+    fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        self.server.lines().into_iter().for_each(|line| *counts.entry(line).or_default() += 1);
+        counts
+    }
+}
+
+const LIST: &str = "GET /jobs/overview";
+
+fn result(id: &JobId) -> String {
+    format!("GET /jobs/{id}/execution-result")
+}
+
+#[test]
+fn many_jobs_are_watched_with_one_list_a_round_and_each_result_is_fetched_once() {
+    let jobs = Jobs::running(50);
+    let waits: Vec<_> = jobs.ids.iter().map(|id| jobs.client.job_result(*id)).collect();
+    until("some rounds", || {
+        (jobs.server.lines().iter().filter(|line| *line == LIST).count() > 10).then_some(())
+    });
+    // The first wait was alone for a moment, and looked for itself.
+    let looks = jobs.server.lines().iter().filter(|line| *line != LIST).count();
+    assert!(looks <= 1, "{:?}", jobs.counts());
+
+    jobs.end(&jobs.ids[..20]);
+    let (first, rest) = jobs.ids.split_at(20);
+    let mut waits = waits.into_iter();
+    Pending::all(waits.by_ref().take(20)).wait().unwrap();
+    jobs.end(rest);
+    Pending::all(waits).wait().unwrap();
+    let counts = jobs.counts();
+    for id in first.iter().chain(rest) {
+        // The one that was alone at first may have been looked at then.
+        assert!(counts[&result(id)] <= 1 + usize::from(*id == jobs.ids[0]), "{counts:?}");
+    }
+}
+
+#[test]
+fn a_job_that_is_watched_alone_is_not_looked_for_in_a_list() {
+    let jobs = Jobs::running(3);
+    let wait = jobs.client.job_result(jobs.ids[1]);
+    // A second wait for the same job is no second job.
+    let again = jobs.client.job_result(jobs.ids[1]);
+    until("some rounds", || (jobs.server.lines().len() > 10).then_some(()));
+    jobs.end(&jobs.ids);
+    assert!(wait.wait().unwrap().is_success() && again.wait().unwrap().is_success());
+    assert_eq!(jobs.counts().into_keys().collect::<Vec<_>>(), [result(&jobs.ids[1])]);
+}
+
+#[test]
+fn dropping_the_last_wait_stops_the_polling() {
+    let jobs = Jobs::running(3);
+    for count in [1, 3] {
+        let waits: Vec<_> = jobs.ids[..count].iter().map(|id| jobs.client.job_result(*id)).collect();
+        let before = jobs.server.lines().len();
+        until("some rounds", || (jobs.server.lines().len() > before + 5).then_some(()));
+        drop(waits);
+        // What was being sent is answered; then no operation is left that could send, and no delay that could wake one.
+        until("rest", || {
+            let idle = format!("{:?}", jobs.runtime).contains("delays: 0");
+            (idle && jobs.client.open_operations() == 0).then_some(())
+        });
+        let before = jobs.server.lines().len();
+        // Each of these takes longer than the pause between two polls.
+        (0..50).for_each(|_| drop(jobs.client.job_status(jobs.ids[0]).wait()));
+        let after = jobs.server.lines();
+        assert_eq!(after.len(), before + 50, "{:?}", &after[before..]);
+        assert!(after[before..].iter().all(|line| line.ends_with("/status")), "{:?}", &after[before..]);
+    }
+}
+
+/// Remembers what it was asked.
+#[derive(Debug, Default)]
+struct Asked(Arc<Mutex<Vec<u32>>>);
+
+impl WaitStrategy for Asked {
+    fn wait_time(&self, attempt: u32) -> Duration {
+        self.0.lock().unwrap().push(attempt);
+        Duration::from_millis(1)
+    }
+}
+
+#[test]
+fn an_operation_is_looked_at_once_for_each_wait_of_the_strategy() {
+    let asked = Asked::default();
+    let looks = Arc::clone(&asked.0);
+    let in_progress = || Reply::json(200, r#"{"status":{"id":"IN_PROGRESS"},"operation":null}"#);
+    let mut replies = vec![Reply::json(202, r#"{"request-id":"00000000000000000000000000000001"}"#)];
+    replies.extend((0..5).map(|_| in_progress()));
+    replies.push(Reply::json(200, r#"{"status":{"id":"COMPLETED"},"operation":{"location":"file:/sp"}}"#));
+    let server = ScriptedServer::playing(replies);
+    let client = client(eager(&server.url()).poll_strategy(asked));
+    let job = JobId::random();
+    client.trigger_savepoint(job, None, SavepointFormatType::Canonical).wait().unwrap();
+    // So its schedule bounds how much later than its end an operation is noticed.
+    assert_eq!(*looks.lock().unwrap(), [1, 2, 3, 4, 5]);
+    assert_eq!(server.lines().len(), 7);
+}
+
+#[test]
+fn a_poll_that_fails_in_transport_is_repeated_within_the_operation() {
+    let in_progress = || Reply::json(200, r#"{"status":{"id":"IN_PROGRESS"},"operation":null}"#);
+    let mut replies = vec![Reply::json(202, r#"{"request-id":"00000000000000000000000000000001"}"#)];
+    // More failures than a request has attempts, but never so many in a row.
+    for _ in 0..5 {
+        replies.extend([Reply::nothing().close(), Reply::nothing().reset(), in_progress()]);
+    }
+    replies.push(Reply::json(200, r#"{"status":{"id":"COMPLETED"},"operation":{"location":"file:/sp"}}"#));
+    let server = ScriptedServer::playing(replies);
+    let client = client(eager(&server.url()).poll_strategy(FixedWaitStrategy(Duration::from_millis(1))));
+    let path = client.trigger_savepoint(JobId::random(), None, SavepointFormatType::Canonical).wait();
+    assert_eq!(path.unwrap(), "file:/sp");
+    assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
+}
