@@ -306,6 +306,10 @@ impl RestClusterClientConfigurationBuilder {
     /// How long one attempt of a request may wait for its answer to begin; uploads and runs of a program's main
     /// method, which take as long as they take, are limited by [`idleness_timeout`](Self::idleness_timeout) only. Not
     /// a limit of operations: a savepoint may take hours. Defaults to 60 s, Flink's `client.timeout`.
+    ///
+    /// Under high availability, a request that a leader takes with it when it dies is never answered, also by a standby
+    /// that passed it on: until this limit its operation stands still, then it looks what became of it. Lower it there
+    /// (5 s, say) to be back soon after a failover; a request that does take longer is only asked about once more.
     pub fn answer_timeout(mut self, limit: Duration) -> Self {
         self.answer_timeout = Some(limit);
         self

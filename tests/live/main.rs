@@ -8,6 +8,7 @@ mod cli;
 mod clusters;
 #[path = "../it/contract/mod.rs"]
 mod contract;
+mod failover;
 mod flink;
 mod jobs;
 mod support;
