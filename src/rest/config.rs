@@ -653,6 +653,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "tls")] // without it an https address is refused, which has its own test
     fn an_address_wins_over_what_the_configuration_says_and_takes_its_scheme() {
         let url = |entries: &[(&str, &str)], address: &str| {
             let configuration: Configuration = entries.iter().copied().collect();
