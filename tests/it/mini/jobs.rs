@@ -151,8 +151,8 @@ fn a_failed_job_is_restarted_until_its_attempts_are_used_up() {
 #[test]
 fn a_restart_goes_on_from_the_latest_checkpoint() {
     let lab = Lab::new(1);
-    let fail = Gate::default();
-    let opened = fail.clone();
+    let (counted, fail) = (Gate::default(), Gate::default());
+    let (count, opened) = (counted.clone(), fail.clone());
     let job = lab.run(
         MiniJob::new("recovering")
             .vertex("source", 1, move |task| {
@@ -163,6 +163,7 @@ fn a_restart_goes_on_from_the_latest_checkpoint() {
                 }
                 while task.sleep(Duration::from_millis(1))? {
                     seen.update(|seen| *seen += 1);
+                    count.open();
                     if opened.is_open() {
                         return Err(failing());
                     }
@@ -172,9 +173,8 @@ fn a_restart_goes_on_from_the_latest_checkpoint() {
             .checkpointing(Checkpointing::every(Duration::from_secs(3600)))
             .restart_strategy(RestartStrategy::fixed_delay(1, Duration::ZERO)),
     );
-    eventually("a checkpoint after some records", || {
-        lab.client.trigger_checkpoint(job, flink_client::CheckpointType::Full).wait().unwrap() >= 5
-    });
+    eventually("a record is counted", || counted.is_open());
+    lab.client.trigger_checkpoint(job, flink_client::CheckpointType::Full).wait().unwrap();
     fail.open();
     let result = lab.client.job_result(job).wait().unwrap();
     assert!(result.is_success(), "{result:?}");
