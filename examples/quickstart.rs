@@ -11,8 +11,9 @@
 use std::time::Duration;
 use std::{env, fs, process};
 
-use flink_client::mini::{MiniCluster, MiniClusterClient, MiniClusterConfiguration, MiniJob};
-use flink_client::{ClusterClient, ClusterClientExt, Error, ExecutionPlan, Result, SavepointFormatType};
+use flink_client::mini::{MiniCluster, MiniClusterConfiguration, MiniJob};
+use flink_client::prelude::*;
+use flink_client::{Error, ExecutionPlan, Result, SavepointFormatType};
 
 fn main() -> Result<()> {
     let cluster = MiniCluster::start(MiniClusterConfiguration::new())?;
@@ -28,7 +29,7 @@ fn main() -> Result<()> {
             Ok(())
         })
     });
-    let client = MiniClusterClient::new(cluster.configuration().clone(), cluster.clone());
+    let client = cluster.client();
     println!("a mini cluster with {} slot runs", cluster.slots_total());
 
     let folder = env::temp_dir().join(format!("flink-client-quickstart-{}", process::id()));

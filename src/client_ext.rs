@@ -35,7 +35,11 @@ pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
                 // Of all that tells task counts, only this list is not served from a cache seconds old.
                 let jobs = client.list_jobs().await?;
                 let took = began.elapsed();
-                match jobs.into_iter().find(|job| job.job_id == job_id) {
+                let job = jobs.into_iter().find(|job| job.job_id == job_id);
+                if let Some(job) = &job {
+                    operating.saw(job.job_state);
+                }
+                match job {
                     None => {
                         return Err(Error::new(ErrorKind::JobNotFound, "the cluster does not know the job"));
                     }
@@ -68,7 +72,9 @@ pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
             let runtime = Runtime::shared();
             let waits = ExponentialWaitStrategy::new(Duration::from_millis(50), Duration::from_secs(2), 2.0)?;
             for look in 1u32.. {
-                match client.job_status(job_id).await? {
+                let status = client.job_status(job_id).await?;
+                operating.saw(status);
+                match status {
                     JobStatus::Initializing => {}
                     JobStatus::Failed => {
                         let result = client.job_result(job_id).await?;

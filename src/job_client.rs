@@ -95,9 +95,9 @@ pub trait JobClient: fmt::Debug + Send + Sync {
 ///
 /// # Examples
 /// ```no_run
-/// use flink_client::{ClusterClientJobClientAdapter, JobClient, RestClusterClient, StandaloneClusterId};
+/// use flink_client::{ClusterClientJobClientAdapter, JobClient, RestClusterClient};
 ///
-/// let client = RestClusterClient::connect("localhost:8081", StandaloneClusterId)?;
+/// let client = RestClusterClient::connect("localhost:8081")?;
 /// let job = ClusterClientJobClientAdapter::attach(client, "5f1c2d3e4a5b6c7d8e9fa0b1c2d3e4f5".parse()?);
 /// println!("{} is {}", job.job_id(), job.job_status().wait()?);
 /// let result = job.job_execution_result().wait()?;

@@ -9,13 +9,13 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use flink_client::mini::{MiniCluster, MiniClusterClient, MiniClusterConfiguration, MiniJob};
-//! use flink_client::{ClusterClient, ClusterClientExt, Pending};
+//! use flink_client::prelude::*;
+//! use flink_client::{MiniCluster, MiniClusterConfiguration, MiniJob, Pending};
 //!
 //! // A cluster in this process, so that the example runs anywhere. Elsewhere, with the same methods:
-//! // let client = RestClusterClient::connect("localhost:8081", StandaloneClusterId)?;
+//! // let client = RestClusterClient::connect("localhost:8081")?;
 //! let cluster = MiniCluster::start(MiniClusterConfiguration::new().slots_per_task_manager(2))?;
-//! let client = MiniClusterClient::new(cluster.configuration().clone(), cluster.clone());
+//! let client = cluster.client();
 //! let endless = || MiniJob::new("endless").vertex("source", 1, |task| {
 //!     while task.sleep(Duration::from_millis(1))? {}
 //!     Ok(())
@@ -256,7 +256,8 @@ pub use crate::job::{Acknowledge, ApplicationStatus, JobStatus, JobStatusMessage
 pub use crate::job_client::{ClusterClientJobClientAdapter, JobClient};
 pub use crate::job_result::{JobExecutionResult, JobResult};
 pub use crate::mini::{MiniCluster, MiniClusterConfiguration, MiniJob};
-pub use crate::pending::{AsCompleted, Pending, Promise};
+pub use crate::pending::operation::Phase;
+pub use crate::pending::{AsCompleted, Pending, Progress, Promise};
 pub use crate::plan::ExecutionPlan;
 pub use crate::provider::{ClusterClientProvider, LazyClusterClientProvider};
 pub use crate::rest::client::RestClusterClient;
@@ -268,6 +269,13 @@ pub use crate::runtime::{Runtime, RuntimeBuilder};
 pub use crate::savepoint::{
     CheckpointStatus, CheckpointType, ClaimMode, OperationStatus, SavepointFormatType, SavepointStatus,
 };
+
+/// The traits that bring the methods of clients: `use flink_client::prelude::*;`.
+///
+/// Traits only, so nothing of yours is shadowed; types are imported by their names.
+pub mod prelude {
+    pub use crate::{ClusterClient, ClusterClientExt, ClusterClientProvider, JobClient};
+}
 
 /// Names a cluster that has no name of its own: one that is known by its address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -177,6 +177,15 @@ impl ExecutionPlan {
         self.job_id
     }
 
+    /// What it is of, for a line about it.
+    pub(crate) fn what(&self) -> String {
+        match &self.source {
+            PlanSource::Jar(path) => path.display().to_string(),
+            PlanSource::UploadedJar(id) => format!("the jar {id}"),
+            PlanSource::Graph { graph, .. } => graph.display().to_string(),
+        }
+    }
+
     pub(crate) fn is_graph(&self) -> bool {
         matches!(self.source, PlanSource::Graph { .. })
     }

@@ -77,12 +77,11 @@ type Factory<C> = Box<dyn Fn() -> Result<C> + Send + Sync>;
 ///
 /// # Examples
 /// ```
-/// use flink_client::{
-///     ClusterClientProvider, LazyClusterClientProvider, RestClusterClient, StandaloneClusterId,
-/// };
+/// use flink_client::prelude::*;
+/// use flink_client::{LazyClusterClientProvider, RestClusterClient, StandaloneClusterId};
 ///
 /// let provider = LazyClusterClientProvider::new(StandaloneClusterId, || {
-///     RestClusterClient::connect("localhost:8081", StandaloneClusterId)
+///     RestClusterClient::connect("localhost:8081")
 /// });
 /// let client = provider.cluster_client()?; // made here; nothing is sent yet
 /// provider.close();

@@ -97,6 +97,10 @@ mod tests {
         assert_eq!(CheckpointType::default().to_string(), "CONFIGURED");
         let claim_modes: Vec<_> = ClaimMode::ALL.iter().map(|mode| mode.as_str()).collect();
         assert_eq!(claim_modes, ["CLAIM", "NO_CLAIM", "LEGACY"]);
+        for text in ["NO_CLAIM", "no_claim", "No-Claim"] {
+            assert_eq!(text.parse::<ClaimMode>().unwrap(), ClaimMode::NoClaim);
+        }
+        assert!("no claim".parse::<ClaimMode>().is_err());
         let error = "FANCY".parse::<SavepointFormatType>().unwrap_err();
         assert_eq!(error.to_string(), "\"FANCY\" is not a savepoint format; known are CANONICAL, NATIVE");
     }

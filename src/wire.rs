@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer};
 
-/// A Rust enum for one of Java's: the same names in texts and JSON, an unknown one is an error that shows it.
+/// A Rust enum for one of Java's: the same names in texts and JSON (there exactly), an unknown one is an error that
+/// shows it.
 macro_rules! java_enum {
     (
         $(#[$meta:meta])*
@@ -52,10 +53,14 @@ macro_rules! java_enum {
         impl std::str::FromStr for $name {
             type Err = crate::Error;
 
+            /// Reads Flink's name in upper or lower case, and `-` for `_`, as people write it.
+            ///
             /// # Errors
-            /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for any other text; case matters.
+            /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument), with the names there are, for any
+            /// other text.
             fn from_str(text: &str) -> Result<Self, crate::Error> {
-                Self::find(text).ok_or_else(|| {
+                let mut known = Self::ALL.iter().copied();
+                known.find(|known| $crate::wire::same_name(known.as_str(), text)).ok_or_else(|| {
                     crate::Error::new(
                         crate::ErrorKind::InvalidArgument,
                         $crate::wire::unknown_name($what, text, &[$( $text, )+]),
@@ -94,6 +99,12 @@ macro_rules! java_enum {
 }
 
 pub(crate) use java_enum;
+
+/// Whether a person who writes `text` means Flink's name `known`.
+pub(crate) fn same_name(known: &str, text: &str) -> bool {
+    let flinks = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
+    known.bytes().eq(text.bytes().map(flinks))
+}
 
 pub(crate) fn unknown_name(what: &str, text: &str, known: &[&str]) -> String {
     let shown: String = text.chars().take(64).collect();

@@ -22,7 +22,7 @@ use crate::ids::{IntermediateDataSetId, JobId, TriggerId};
 use crate::job::{Acknowledge, JobStatus, JobStatusMessage};
 use crate::job_result::JobResult;
 use crate::pending::Pending;
-use crate::pending::operation::{Operating, Scope, start};
+use crate::pending::operation::{Operating, Phase, Scope, start};
 use crate::plan::{ExecutionPlan, PlanSource, UploadProgress};
 use crate::rest::classify::{AsyncOperation, operation_failure};
 use crate::rest::operation::SerializedThrowable;
@@ -48,11 +48,12 @@ impl fmt::Display for MiniClusterId {
 ///
 /// # Examples
 /// ```
-/// use flink_client::mini::{MiniCluster, MiniClusterClient, MiniClusterConfiguration, MiniJob};
-/// use flink_client::{ClusterClient, ErrorKind, JobId, JobStatus};
+/// use flink_client::mini::{MiniCluster, MiniClusterConfiguration, MiniJob};
+/// use flink_client::prelude::*;
+/// use flink_client::{ErrorKind, JobId, JobStatus};
 ///
 /// let cluster = MiniCluster::start(MiniClusterConfiguration::new())?;
-/// let client = MiniClusterClient::new(cluster.configuration().clone(), cluster.clone());
+/// let client = cluster.client();
 /// let job = cluster.submit(MiniJob::new("endless").vertex("source", 1, |task| {
 ///     while task.keep_running()? {}
 ///     Ok(())
@@ -73,7 +74,8 @@ pub struct MiniClusterClient {
 }
 
 impl MiniClusterClient {
-    /// A client of `cluster`, which it keeps open. `configuration` is what it says it was made from.
+    /// A client of `cluster`, which it keeps open. `configuration` is what it says it was made from; where that is the
+    /// cluster's own, [`MiniCluster::client`] is shorter.
     pub fn new(configuration: Configuration, cluster: MiniCluster) -> Self {
         let scope = Arc::new(Scope::default());
         // There is no connection to open, so a thread that waits may do the operation itself.
@@ -95,7 +97,11 @@ impl MiniClusterClient {
         let dispatcher = self.cluster.dispatcher();
         let open = dispatcher.clone();
         let running = run(dispatcher);
-        start(&self.runtime, Some(&self.scope), Arc::new(operating), async move {
+        let operating = Arc::new(operating);
+        let begun = Arc::clone(&operating);
+        start(&self.runtime, Some(&self.scope), operating, async move {
+            // Nothing lies between: as soon as it runs, it is the cluster that works on it.
+            begun.enter(Phase::Polling);
             if !open.is_open() {
                 return Err(closed());
             }

@@ -9,6 +9,7 @@ use crossbeam_channel::Receiver;
 
 use super::JobStatusChange;
 use super::applications::Applications;
+use super::client::MiniClusterClient;
 use super::clock::MiniClock;
 use super::configuration::MiniClusterConfiguration;
 use super::core::{Core, State};
@@ -33,11 +34,11 @@ use crate::pending::Pending;
 ///
 /// # Examples
 /// ```
-/// use flink_client::mini::{MiniCluster, MiniClusterClient, MiniClusterConfiguration, MiniJob};
-/// use flink_client::ClusterClient;
+/// use flink_client::mini::{MiniCluster, MiniClusterConfiguration, MiniJob};
+/// use flink_client::prelude::*;
 ///
 /// let cluster = MiniCluster::start(MiniClusterConfiguration::new().slots_per_task_manager(4))?;
-/// let client = MiniClusterClient::new(cluster.configuration().clone(), cluster.clone());
+/// let client = cluster.client();
 /// let job = cluster.submit(MiniJob::new("hello").vertex("source", 2, |task| {
 ///     task.int_counter("tasks").add(1);
 ///     Ok(())
@@ -138,6 +139,21 @@ impl MiniCluster {
         }
         let submitted = self.dispatcher().submit(job, &RunRequest::default());
         submitted.then(|answer| answer.map_err(|exception| refused(&exception)))
+    }
+
+    /// A client of this cluster, which it keeps open.
+    ///
+    /// # Examples
+    /// ```
+    /// use flink_client::mini::{MiniCluster, MiniClusterConfiguration};
+    /// use flink_client::prelude::*;
+    ///
+    /// let client = MiniCluster::start(MiniClusterConfiguration::new())?.client();
+    /// assert!(client.list_jobs().wait()?.is_empty());
+    /// # Ok::<(), flink_client::Error>(())
+    /// ```
+    pub fn client(&self) -> MiniClusterClient {
+        MiniClusterClient::new(self.configuration().clone(), self.clone())
     }
 
     /// The configuration that the cluster was made from.

@@ -12,8 +12,9 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use flink_client::mini::{MiniCluster, MiniClusterClient, MiniClusterConfiguration, MiniJob};
-//! use flink_client::{ClusterClient, SavepointFormatType};
+//! use flink_client::mini::{MiniCluster, MiniClusterConfiguration, MiniJob};
+//! use flink_client::prelude::*;
+//! use flink_client::SavepointFormatType;
 //!
 //! let savepoints = std::env::temp_dir().join(format!("flink-client-doc-{}", std::process::id()));
 //! let cluster = MiniCluster::start(MiniClusterConfiguration::new().slots_per_task_manager(2))?;
@@ -26,7 +27,7 @@
 //!     }
 //!     Ok(())
 //! });
-//! let client = MiniClusterClient::new(cluster.configuration().clone(), cluster.clone());
+//! let client = cluster.client();
 //! let job = cluster.submit(counting()).wait()?;
 //! let stopped = loop {
 //!     let path = savepoints.to_string_lossy().into_owned();

@@ -9,6 +9,7 @@ mod loom_models;
 pub(crate) mod node;
 mod one;
 pub(crate) mod operation;
+mod progress;
 mod promise;
 mod several;
 mod timeout;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 pub use self::completed::AsCompleted;
 pub(crate) use self::derived::spawn;
+pub use self::progress::Progress;
 pub use self::promise::Promise;
 pub(crate) use self::promise::promise as promise_on;
 use crate::error::{Error, ErrorKind, Result};
@@ -263,6 +265,47 @@ impl<T: Send + 'static> Pending<T> {
             Some(Repr::Ready(_)) => true,
             Some(Repr::Source(source)) => source.cell().is_full(),
             None => false,
+        }
+    }
+
+    /// How far the operation has come: what it does, for how long, and how the job was when last seen. For a bar, or a
+    /// line in a log. Runs nothing, and sends nothing.
+    ///
+    /// Of a chain it is the operation that the chain waits for now. `None` if the result is there, or if it comes from
+    /// elsewhere (a [`Promise`], a function, several handles).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use flink_client::prelude::*;
+    /// # use flink_client::{MiniCluster, MiniClusterConfiguration, MiniJob};
+    /// # let cluster = MiniCluster::start(MiniClusterConfiguration::new())?;
+    /// # let client = cluster.client();
+    /// # let job = cluster.submit(MiniJob::new("short").vertex("source", 1, |task| {
+    /// #     task.sleep(Duration::from_millis(20))?;
+    /// #     Ok(())
+    /// # })).wait()?;
+    ///
+    /// let mut ending = client.job_result(job);
+    /// let result = loop {
+    ///     match ending.wait_timeout(Duration::from_millis(5)) {
+    ///         Ok(result) => break result?,
+    ///         Err(still_going_on) => ending = still_going_on,
+    ///     }
+    ///     if let Some(progress) = ending.progress() {
+    ///         println!("{progress}"); // waiting for the result of job 5f…: polling, 0 s
+    ///     }
+    /// };
+    /// assert!(result.is_success());
+    /// # Ok::<(), flink_client::Error>(())
+    /// ```
+    pub fn progress(&self) -> Option<Progress> {
+        match &self.repr {
+            Some(Repr::Source(source)) if !source.cell().is_full() => {
+                let node: Arc<dyn Node> = Arc::clone(source) as _;
+                node::subject(&node).map(|operating| operating.progress())
+            }
+            _ => None,
         }
     }
 

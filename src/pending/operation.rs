@@ -22,8 +22,10 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{JobId, TriggerId};
+use crate::job::JobStatus;
 use crate::panics::{caught, drop_contained};
 use crate::pending::Pending;
+use crate::pending::Progress;
 use crate::pending::cell::{Cell, Completed};
 use crate::pending::node::{
     LetGo, Node, Place, Requests, Runnable, Source, Sources, Subject, complete, discard, settle,
@@ -41,6 +43,9 @@ pub(crate) struct Operating {
     pub(crate) trigger_id: Option<TriggerId>,
     begun: Instant,
     phase: AtomicU8,
+    polls: AtomicU64,
+    /// The job's state when it was last seen, as one more than its place among all; 0 before.
+    seen: AtomicU8,
     /// [`FOLLOWING`] and [`UNWANTED`].
     conduct: AtomicU8,
 }
@@ -50,15 +55,30 @@ const FOLLOWING: u8 = 1;
 /// Nobody will see the result.
 const UNWANTED: u8 = 2;
 
-#[derive(Clone, Copy, Debug)]
+/// What an operation is doing; see [`Pending::progress`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub(crate) enum Phase {
+#[non_exhaustive]
+pub enum Phase {
+    /// It has not begun.
     Queued,
+    /// A request is on its way, or its answer is.
     Sending,
-    /// Until the next attempt.
+    /// A request has failed, and will be sent again.
     Waiting,
-    /// Between two looks at what the cluster is doing.
+    /// The cluster works on it, and is looked at from time to time.
     Polling,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Waiting => "waiting for the next attempt",
+            Self::Polling => "polling",
+        })
+    }
 }
 
 impl Operating {
@@ -69,6 +89,8 @@ impl Operating {
             trigger_id: None,
             begun: Instant::now(),
             phase: AtomicU8::new(Phase::Queued as u8),
+            polls: AtomicU64::new(0),
+            seen: AtomicU8::new(0),
             conduct: AtomicU8::new(0),
         }
     }
@@ -89,16 +111,38 @@ impl Operating {
         self
     }
 
+    /// `Polling` is entered after each look.
     pub(crate) fn enter(&self, phase: Phase) {
+        if phase == Phase::Polling {
+            self.polls.fetch_add(1, Ordering::Relaxed);
+        }
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    fn phase(&self) -> &'static str {
+    /// A look has found the job in this state.
+    pub(crate) fn saw(&self, status: JobStatus) {
+        let place = JobStatus::ALL.iter().position(|known| *known == status);
+        self.seen.store(place.map_or(0, |place| place as u8 + 1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            operation: self.name.clone(),
+            phase: self.phase(),
+            elapsed: self.begun.elapsed(),
+            polls: self.polls.load(Ordering::Relaxed),
+            job_status: usize::from(self.seen.load(Ordering::Relaxed))
+                .checked_sub(1)
+                .and_then(|place| JobStatus::ALL.get(place).copied()),
+        }
+    }
+
+    fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Relaxed) {
-            0 => "queued",
-            1 => "sending",
-            2 => "waiting for the next attempt",
-            _ => "polling",
+            0 => Phase::Queued,
+            1 => Phase::Sending,
+            2 => Phase::Waiting,
+            _ => Phase::Polling,
         }
     }
 

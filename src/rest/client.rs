@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 
+use crate::StandaloneClusterId;
 use crate::accumulator::{Accumulators, JobAccumulatorsInfo};
 use crate::client::ClusterClient;
 use crate::config::Configuration;
@@ -50,11 +51,10 @@ use crate::savepoint::{
 ///
 /// # Examples
 /// ```no_run
-/// use flink_client::{
-///     ClusterClient, ClusterClientExt, ExecutionPlan, RestClusterClient, SavepointFormatType, StandaloneClusterId,
-/// };
+/// use flink_client::prelude::*;
+/// use flink_client::{ExecutionPlan, RestClusterClient, SavepointFormatType};
 ///
-/// let client = RestClusterClient::connect("localhost:8081", StandaloneClusterId)?;
+/// let client = RestClusterClient::connect("localhost:8081")?;
 /// let job = client.submit_job(ExecutionPlan::jar("target/etl.jar").entry_class("com.acme.Etl")).wait()?;
 /// client.wait_until_running(job).wait()?;
 /// let saved = client.trigger_savepoint(job, Some("s3://savepoints/etl"), SavepointFormatType::Canonical);
@@ -62,7 +62,7 @@ use crate::savepoint::{
 /// println!("savepoint at {}", saved.wait()?);
 /// # Ok::<(), flink_client::Error>(())
 /// ```
-pub struct RestClusterClient<Id> {
+pub struct RestClusterClient<Id = StandaloneClusterId> {
     shared: Arc<Shared<Id>>,
 }
 
@@ -72,6 +72,26 @@ struct Shared<Id> {
     runtime: Runtime,
     api: Arc<Api>,
     watch: Arc<Watch>,
+}
+
+impl RestClusterClient {
+    /// A client of the cluster at `address`, with Flink's defaults for everything else. Nothing connects before the
+    /// first operation.
+    ///
+    /// Takes `host`, `host:port`, `http(s)://host:port` and `http(s)://host:port/prefix`: what leads to the cluster's
+    /// web interface. Without a port it is Flink's 8081; but after a scheme it is the scheme's own, 80 or 443.
+    ///
+    /// Clusters restart, so an address where nobody listens is tried again for most of a minute before that is an error.
+    /// [`on_retry`](crate::RestClusterClientConfigurationBuilder::on_retry) hears of the first failure at once, and so
+    /// does `log`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if that is no address; [`ErrorKind::Unsupported`] for `https` without the feature
+    /// `tls`.
+    pub fn connect(address: impl Into<String>) -> Result<Self> {
+        let configuration = RestClusterClientConfiguration::builder().address(address).build()?;
+        Self::new(configuration, StandaloneClusterId)
+    }
 }
 
 impl<Id> RestClusterClient<Id> {
@@ -118,14 +138,6 @@ impl<Id> RestClusterClient<Id> {
     ) -> Result<Self> {
         configuration.max_attempts = max_retry_attempts;
         Self::new(configuration, cluster_id)
-    }
-
-    /// A client of the cluster at `address`, with Flink's defaults for everything else.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if that is no address.
-    pub fn connect(address: impl Into<String>, cluster_id: Id) -> Result<Self> {
-        Self::new(RestClusterClientConfiguration::builder().address(address).build()?, cluster_id)
     }
 
     /// The configuration that this client was made from.
@@ -312,7 +324,7 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
             |api, operating| async move {
                 let mut suspended_since = None;
                 loop {
-                    turn.next().await;
+                    turn.next(&operating).await;
                     let call = Call::new(&endpoint::JOB_RESULT, &[&job_id], "the result of a job");
                     let answer: JobExecutionResultResponse = api.get(&operating, call).await?;
                     operating.enter(operation::Phase::Polling);

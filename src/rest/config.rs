@@ -12,7 +12,7 @@ use ureq::http::{HeaderName, HeaderValue};
 use crate::config::{Configuration, options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rest::bearer::Bearer;
-use crate::rest::leader::{AddressList, FixedAddress, LeaderRetriever};
+use crate::rest::leader::{AddressList, FixedAddress, LeaderRetriever, Unsaid};
 use crate::rest::request::{RetryEvent, RetryHook};
 use crate::rest::tls::{Setting, Tls, TlsSettings};
 use crate::rest::transport::Limits;
@@ -177,9 +177,11 @@ impl RestClusterClientConfigurationBuilder {
         Ok(self)
     }
 
-    /// The cluster's address: `host:port`, `http(s)://host:port` or `http(s)://host:port/prefix`. Without a scheme it is
-    /// `https` if [`configuration`](Self::configuration) sets `security.ssl.rest.enabled`, else `http`. What the
-    /// configuration says about high availability no longer counts.
+    /// The cluster's address: `host`, `host:port`, `http(s)://host:port` or `http(s)://host:port/prefix`.
+    ///
+    /// Without a scheme it is `https` if [`configuration`](Self::configuration) sets `security.ssl.rest.enabled`, else
+    /// `http`; without scheme and port, the port is the configuration's `rest.port`, 8081 by default. After a scheme it
+    /// is the scheme's own, 80 or 443. What the configuration says about high availability no longer counts.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.addresses = vec![address.into()];
         self.high_availability = None;
@@ -453,22 +455,18 @@ impl RestClusterClientConfigurationBuilder {
         })
     }
 
-    /// The address with the scheme that the TLS settings ask for, if it has none.
-    fn with_scheme(&self, address: &str) -> String {
-        let bare = self.tls.is_enabled() && !address.contains("://");
-        format!("{}{}", if bare { "https://" } else { "" }, address.trim())
-    }
-
     fn leader(&self) -> Result<(Arc<dyn LeaderRetriever>, String)> {
+        let unsaid =
+            Unsaid { tls: self.tls.is_enabled(), port: self.configuration.get(&options::REST_PORT)? };
         let first = match &self.addresses[..] {
             [] => None,
             [address] => {
-                let fixed = FixedAddress::new(self.with_scheme(address))?;
+                let fixed = FixedAddress::completed(address, unsaid)?;
                 let address = fixed.as_str().to_owned();
                 Some((Arc::new(fixed) as Arc<dyn LeaderRetriever>, address))
             }
             several => {
-                let list = AddressList::new(several.iter().map(|address| self.with_scheme(address)))?;
+                let list = AddressList::completed(several, unsaid)?;
                 let address = list.addresses()[0].clone();
                 Some((Arc::new(list) as Arc<dyn LeaderRetriever>, address))
             }
@@ -664,8 +662,10 @@ mod tests {
         assert_eq!(url(&ha, "a:1").unwrap(), "http://a:1");
         let tls = [("rest.address", "h"), ("security.ssl.rest.enabled", "true")];
         assert_eq!(url(&tls, "http://a:1").unwrap(), "http://a:1");
-        #[cfg(feature = "tls")]
         assert_eq!(url(&tls, "a:1").unwrap(), "https://a:1");
+        let port = [("rest.address", "h"), ("rest.port", "9081")];
+        assert_eq!(url(&port, "a").unwrap(), "http://a:9081");
+        assert_eq!(url(&port, "http://a").unwrap(), "http://a");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::rest::messages::{
     JobIdsWithStatuses, JobPlanResponse, JobVertexAccumulators, TaskManagersInfo,
 };
 use crate::rest::request::Call;
-use crate::rest::submit::{file_name, program};
+use crate::rest::submit::file_name;
 
 impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
     /// Numbers of the whole cluster: TaskManagers, slots, jobs. `GET /overview`.
@@ -112,24 +112,18 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
         })
     }
 
-    /// The graph that an uploaded jar's program would run, without running it. `POST /jars/:jarid/plan`.
+    /// The graph that a jar's program would run, without running it. `POST /jars/:jarid/plan`.
     ///
-    /// The program's main method runs on the server up to its first execution.
+    /// The program's main method runs on the server up to its first execution. A jar of this machine is uploaded for
+    /// it and removed again, whatever happens.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] unless `plan` is [`ExecutionPlan::uploaded_jar`];
-    /// [`ErrorKind::JarNotFound`], [`ErrorKind::ProgramFailed`].
+    /// [`ErrorKind::InvalidArgument`] for a serialised graph, which has no program; [`ErrorKind::LocalFile`] if the jar
+    /// cannot be read; [`ErrorKind::JarNotFound`], [`ErrorKind::ProgramFailed`].
     pub fn jar_plan(&self, plan: &ExecutionPlan) -> Pending<JobPlan> {
-        let jar_id = match plan.uploaded_jar_id() {
-            Ok(jar_id) => jar_id,
-            Err(error) => return Pending::failed(error),
-        };
-        let call = Call::new(&endpoint::JAR_PLAN, &[&jar_id], "the plan of a job").patient();
-        self.read_as(
-            Operating::new(format!("asking for the plan of the jar {jar_id}")),
-            call.json(&program(plan, plan.job_id)),
-            |answer: JobPlanResponse| answer.plan,
-        )
+        let (plan, operating) =
+            (plan.clone(), Operating::new(format!("asking for the plan of {}", plan.what())));
+        self.start(operating, |api, operating| async move { api.jar_plan(&operating, &plan).await })
     }
 
     /// Runs an uploaded jar as an application of a Flink 2.x cluster: its main method may submit several jobs, and goes
@@ -405,8 +399,8 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
     ///
     /// # Examples
     /// ```no_run
-    /// # use flink_client::{RestClusterClient, StandaloneClusterId};
-    /// let client = RestClusterClient::connect("localhost:8081", StandaloneClusterId)?;
+    /// # use flink_client::RestClusterClient;
+    /// let client = RestClusterClient::connect("localhost:8081")?;
     /// let dump: serde_json::Value = client.get_json("/jobmanager/thread-dump").wait()?;
     /// # Ok::<(), flink_client::Error>(())
     /// ```

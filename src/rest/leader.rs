@@ -44,12 +44,17 @@ pub trait LeaderRetriever: fmt::Debug + Send + Sync {
 pub struct FixedAddress(String);
 
 impl FixedAddress {
-    /// Takes `host:port`, `http(s)://host:port` and `http(s)://host:port/prefix`.
+    /// Takes `host`, `host:port`, `http(s)://host:port` and `http(s)://host:port/prefix`. Without a scheme it is
+    /// `http`, and without both scheme and port the port is 8081, Flink's `rest.port`; after a scheme it is 80 or 443.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for anything else.
     pub fn new(address: impl AsRef<str>) -> Result<Self> {
-        base_address(address.as_ref()).map(Self)
+        Self::completed(address.as_ref(), Unsaid::default())
+    }
+
+    pub(crate) fn completed(address: &str, unsaid: Unsaid) -> Result<Self> {
+        base_address(address, unsaid).map(Self)
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -79,8 +84,17 @@ impl AddressList {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for an address that is none, or for no address at all.
     pub fn new(addresses: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self> {
-        let addresses: Vec<String> =
-            addresses.into_iter().map(|address| base_address(address.as_ref())).collect::<Result<_>>()?;
+        Self::completed(addresses, Unsaid::default())
+    }
+
+    pub(crate) fn completed(
+        addresses: impl IntoIterator<Item = impl AsRef<str>>,
+        unsaid: Unsaid,
+    ) -> Result<Self> {
+        let addresses: Vec<String> = addresses
+            .into_iter()
+            .map(|address| base_address(address.as_ref(), unsaid))
+            .collect::<Result<_>>()?;
         if addresses.is_empty() {
             return Err(Error::new(ErrorKind::InvalidArgument, "the list of addresses is empty"));
         }
@@ -112,8 +126,22 @@ impl LeaderRetriever for AddressList {
     }
 }
 
+/// What an address without a scheme leaves to be known from elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Unsaid {
+    pub(crate) tls: bool,
+    /// If that is not said either.
+    pub(crate) port: u16,
+}
+
+impl Default for Unsaid {
+    fn default() -> Self {
+        Self { tls: false, port: 8081 }
+    }
+}
+
 /// `scheme://host:port/prefix` without a slash at its end, from what people write.
-pub(crate) fn base_address(text: &str) -> Result<String> {
+fn base_address(text: &str, unsaid: Unsaid) -> Result<String> {
     let text = text.trim();
     let refuse = |reason: String| {
         // What stands before an @ may be a password.
@@ -121,11 +149,12 @@ pub(crate) fn base_address(text: &str) -> Result<String> {
         Err(Error::new(ErrorKind::InvalidArgument, format!("the address {shown:?} cannot be used: {reason}"))
             .with_hint("write host:port, or http(s)://host:port/prefix"))
     };
-    let (scheme, rest) = match text.split_once("://") {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => ("http", rest),
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => ("https", rest),
+    // A URL without a port means its scheme's own, as in a browser; a mere host means the cluster's.
+    let (scheme, rest, unsaid_port) = match text.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => ("http", rest, None),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => ("https", rest, None),
         Some((scheme, _)) => return refuse(format!("its scheme is {scheme:?}, not http or https")),
-        None => ("http", text),
+        None => (if unsaid.tls { "https" } else { "http" }, text, Some(unsaid.port.to_string())),
     };
     let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
     if authority.contains('@') {
@@ -146,6 +175,7 @@ pub(crate) fn base_address(text: &str) -> Result<String> {
     if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
         return refuse("an IPv6 address must be in brackets".into());
     }
+    let port = port.or(unsaid_port.as_deref());
     if let Some(port) = port {
         match port.parse::<u16>() {
             Ok(1..) => {}
@@ -185,8 +215,21 @@ mod tests {
             ("[::1]:8081", "http://[::1]:8081"),
             ("http://[fe80::1]", "http://[fe80::1]"),
             ("10.0.0.1:1", "http://10.0.0.1:1"),
+            ("localhost", "http://localhost:8081"),
+            ("[::1]", "http://[::1]:8081"),
+            ("gw/flink", "http://gw:8081/flink"),
+            ("http://localhost", "http://localhost"),
         ] {
-            assert_eq!(base_address(text).unwrap(), base, "{text}");
+            assert_eq!(base_address(text, Unsaid::default()).unwrap(), base, "{text}");
+        }
+        let unsaid = Unsaid { tls: true, port: 9 };
+        for (text, base) in [
+            ("h", "https://h:9"),
+            ("h:1", "https://h:1"),
+            ("http://h", "http://h"),
+            ("https://h", "https://h"),
+        ] {
+            assert_eq!(base_address(text, unsaid).unwrap(), base, "{text}");
         }
     }
 
@@ -207,7 +250,7 @@ mod tests {
             ("http://h:1/a\r\nX: y", "contains '\\r'"),
             ("http://bücher:1", "xn--"),
         ] {
-            let error = base_address(text).unwrap_err();
+            let error = base_address(text, Unsaid::default()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
             assert!(error.to_string().contains(reason), "{error}");
             assert!(!error.to_string().contains("secret"), "{error}");
@@ -230,7 +273,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics_and_none_yields_a_line_break(text in ".*") {
-            if let Ok(base) = base_address(&text) {
+            if let Ok(base) = base_address(&text, Unsaid::default()) {
                 prop_assert!(base.starts_with("http"));
                 prop_assert!(!base.contains(char::is_whitespace));
             }

@@ -94,7 +94,11 @@ impl Multipart {
     }
 }
 
-fn open(path: &Path) -> Result<(File, u64)> {
+/// A file to be sent, and its length.
+///
+/// # Errors
+/// [`ErrorKind::LocalFile`], naming it.
+pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let cannot = |error: io::Error| {
         Error::new(ErrorKind::LocalFile, format!("cannot read {}: {error}", path.display()))
             .with_source(error)

@@ -289,8 +289,11 @@ impl Api {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
-            let error =
-                failed.error.with_request(&request).with_attempts(tries.attempts, tries.began.elapsed());
+            let error = match failed.error.kind() {
+                // It never came to a request.
+                ErrorKind::LocalFile => failed.error,
+                _ => failed.error.with_request(&request).with_attempts(tries.attempts, tries.began.elapsed()),
+            };
             tries.note(&error, failed.sent);
             let replay = call.endpoint.replay == Replay::Safe || !tries.perhaps_sent;
             if !passes(&error) || failed.lasting || !replay {

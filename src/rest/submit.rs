@@ -12,7 +12,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::details::ApplicationDetails;
+use crate::details::{ApplicationDetails, JobPlan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ApplicationId, JobId, TriggerId};
 use crate::java_stream::graph_job_id;
@@ -23,9 +23,10 @@ use crate::rest::classify::job_failure;
 use crate::rest::endpoint;
 use crate::rest::messages::{
     DistributedCacheFile, EmptyResponse, JarList, JarPlanRequest, JarRunApplicationResponse, JarRunRequest,
-    JarRunResponse, JarUploadResponse, JobExecutionResultResponse, JobSubmitRequest, JobSubmitResponse,
+    JarRunResponse, JarUploadResponse, JobExecutionResultResponse, JobPlanResponse, JobSubmitRequest,
+    JobSubmitResponse,
 };
-use crate::rest::multipart::Multipart;
+use crate::rest::multipart::{self, Multipart};
 use crate::rest::request::{Api, Call, Tries, passes};
 
 const JAR_TYPE: &str = "application/x-java-archive";
@@ -202,6 +203,8 @@ impl Api {
     /// being new.
     pub(crate) async fn upload_jar(&self, operating: &Operating, path: &Path) -> Result<String> {
         let name = file_name(path);
+        // What cannot be read is told before anything is asked of the cluster.
+        multipart::open(path)?;
         let before = self.jars_named(operating, &name).await?;
         let mut tries = Tries::new();
         let id = self.upload(operating, &mut tries, path, &name, Some(&before), None).await?;
@@ -333,6 +336,42 @@ impl Api {
                 None => continue,
             }
         }
+    }
+
+    /// What a jar's program would run. A jar of this machine is there for it only.
+    pub(crate) async fn jar_plan(
+        self: &Arc<Self>,
+        operating: &Operating,
+        plan: &ExecutionPlan,
+    ) -> Result<JobPlan> {
+        plan.check()?;
+        match &plan.source {
+            PlanSource::Jar(path) => {
+                let mut jar =
+                    OwnJar { api: Arc::clone(self), name: unique_name(path), there: There::Nothing };
+                let planned = match jar.upload(operating, path, plan.on_upload.clone()).await {
+                    Ok(id) => self.plan_of(operating, &id, plan).await,
+                    Err(error) => Err(error),
+                };
+                jar.remove(operating).await;
+                planned
+            }
+            PlanSource::UploadedJar(id) => {
+                check_jar_id(id)?;
+                self.plan_of(operating, id, plan).await
+            }
+            PlanSource::Graph { .. } => Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "a serialised graph is no program that could be asked for its graph",
+            )),
+        }
+    }
+
+    async fn plan_of(&self, operating: &Operating, jar: &str, plan: &ExecutionPlan) -> Result<JobPlan> {
+        let call = Call::new(&endpoint::JAR_PLAN, &[&jar], "the plan of a job").patient();
+        let call = call.json(&program(plan, plan.job_id));
+        // A question, although it is a POST: a lost answer leaves nothing to be looked up.
+        Ok(self.call::<JobPlanResponse>(operating, &mut Tries::new(), &call).await?.plan)
     }
 
     /// Runs an uploaded jar as an application of Flink 2.x, under this id.
@@ -489,7 +528,7 @@ impl Api {
     }
 }
 
-pub(crate) fn program(plan: &ExecutionPlan, job_id: Option<JobId>) -> JarPlanRequest<'_> {
+fn program(plan: &ExecutionPlan, job_id: Option<JobId>) -> JarPlanRequest<'_> {
     JarPlanRequest {
         entry_class: plan.entry_class.as_deref(),
         program_args_list: &plan.args,

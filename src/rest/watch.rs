@@ -52,6 +52,8 @@ struct Waiting {
     number: u64,
     due: bool,
     waker: Option<Waker>,
+    /// Told what is seen of its job.
+    operating: Option<Arc<Operating>>,
 }
 
 /// One operation's wait for a job. Await [`next`](Self::next) for each look.
@@ -69,7 +71,12 @@ impl Watch {
         state.count += 1;
         state.looks = 0;
         let number = state.numbered;
-        state.turns.entry(job_id).or_default().push(Waiting { number, due: false, waker: None });
+        state.turns.entry(job_id).or_default().push(Waiting {
+            number,
+            due: false,
+            waker: None,
+            operating: None,
+        });
         let waker = state.driver_waker.take();
         if state.driver.is_none() {
             let operating = Arc::new(Operating::new("watching jobs").reading());
@@ -81,6 +88,18 @@ impl Watch {
             waker.wake();
         }
         Turn { watch: Arc::clone(self), job_id, number }
+    }
+
+    /// Tells those that wait what a list of all jobs says of theirs.
+    fn tell(&self, jobs: &HashMap<JobId, JobStatus>) {
+        let state = lock(&self.state);
+        for (job_id, waiting) in &state.turns {
+            let Some(status) = jobs.get(job_id) else { continue };
+            for operating in waiting.iter().filter_map(|waiting| waiting.operating.as_ref()) {
+                operating.saw(*status);
+                operating.enter(Phase::Polling);
+            }
+        }
     }
 
     /// Gives a turn to all that wait for a job of which `due` is true.
@@ -99,19 +118,22 @@ impl Watch {
 }
 
 impl Turn {
-    /// Completes when it is worth looking at the job.
-    pub(crate) fn next(&mut self) -> impl Future<Output = ()> + Send + '_ {
-        Next(self)
+    /// Completes when it is worth looking at the job, for this operation.
+    pub(crate) fn next<'a>(
+        &'a mut self,
+        operating: &'a Arc<Operating>,
+    ) -> impl Future<Output = ()> + Send + 'a {
+        Next(self, operating)
     }
 }
 
-struct Next<'a>(&'a Turn);
+struct Next<'a>(&'a Turn, &'a Arc<Operating>);
 
 impl Future for Next<'_> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Turn { watch, job_id, number } = self.0;
+        let Self(Turn { watch, job_id, number }, operating) = &*self;
         let mut state = lock(&watch.state);
         let waiting =
             state.turns.get_mut(job_id).into_iter().flatten().find(|waiting| waiting.number == *number);
@@ -122,6 +144,7 @@ impl Future for Next<'_> {
             return Poll::Ready(());
         }
         let old = waiting.waker.replace(context.waker().clone());
+        waiting.operating.get_or_insert_with(|| Arc::clone(operating));
         drop(state);
         drop(old);
         Poll::Pending
@@ -178,6 +201,7 @@ async fn drive(watch: Arc<Watch>, api: Arc<Api>, operating: Arc<Operating>) -> R
                     // What is not in the list is unknown, and its own request will say so.
                     let running: HashMap<JobId, JobStatus> =
                         overview.jobs.into_iter().map(|job| (job.jid, job.state)).collect();
+                    watch.tell(&running);
                     watch.call(|job_id| running.get(job_id).is_none_or(|state| state.is_globally_terminal()));
                 }
                 // Each request for a result has its own retries and says its own error.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flink_client::{
-    ClusterClient, FixedWaitStrategy, JobId, Pending, RestClusterClient, Runtime, SavepointFormatType,
-    StandaloneClusterId, WaitStrategy,
+    ClusterClient, FixedWaitStrategy, JobId, JobStatus, Pending, Phase, RestClusterClient, Runtime,
+    SavepointFormatType, StandaloneClusterId, WaitStrategy,
 };
 
 use crate::support::{Reply, ScriptedServer, client, eager, until};
@@ -89,6 +89,29 @@ fn many_jobs_are_watched_with_one_list_a_round_and_each_result_is_fetched_once()
         // The one that was alone at first may have been looked at then.
         assert!(counts[&result(id)] <= 1 + usize::from(*id == jobs.ids[0]), "{counts:?}");
     }
+}
+
+#[test]
+fn a_wait_tells_how_far_it_is() {
+    let jobs = Jobs::running(2);
+    let waits: Vec<_> = jobs.ids.iter().map(|id| jobs.client.job_result(*id).map(|_| ())).collect();
+    let (id, pending) = (jobs.ids[0], &waits[0]);
+    // Of a chain it is the operation that the chain waits for.
+    let progress = until("some looks at both", || {
+        pending.progress().filter(|progress| progress.polls > 2 && progress.job_status.is_some())
+    });
+    assert_eq!((progress.phase, progress.job_status), (Phase::Polling, Some(JobStatus::Running)));
+    assert_eq!(progress.operation, format!("waiting for the result of job {id}"));
+    assert_eq!(
+        progress.to_string(),
+        format!("{}: RUNNING, {} s", progress.operation, progress.elapsed.as_secs())
+    );
+
+    jobs.end(&jobs.ids);
+    until("the end", || pending.is_done().then_some(()));
+    assert_eq!(pending.progress(), None);
+    assert_eq!(Pending::ready(()).progress(), None);
+    assert_eq!(Pending::<()>::promise().1.progress(), None);
 }
 
 #[test]

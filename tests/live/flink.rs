@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use flink_client::{RestClusterClient, StandaloneClusterId};
+use flink_client::RestClusterClient;
 
 use crate::contract::{Client, Flink, Rest, Target};
 use crate::support::{Cluster, Environment, Settings, shared};
@@ -110,5 +110,5 @@ impl Target for Dedicated {
 }
 
 fn connect(cluster: &Cluster) -> Rest {
-    RestClusterClient::connect(cluster.url(), StandaloneClusterId).expect("the address is one")
+    RestClusterClient::connect(cluster.url()).expect("the address is one")
 }

@@ -121,7 +121,7 @@ pub(crate) struct Run {
     #[arg(short = 'n', long = "allowNonRestoredState")]
     pub(crate) allow_non_restored_state: bool,
     /// Whose files the savepoint's are afterwards: claim, no_claim or legacy
-    #[arg(long = "claim-mode", aliases = ["claimMode", "cm", "restoreMode", "rm"], value_name = "MODE", value_parser = claim_mode)]
+    #[arg(long = "claim-mode", aliases = ["claimMode", "cm", "restoreMode", "rm"], value_name = "MODE")]
     pub(crate) claim_mode: Option<ClaimMode>,
     /// The id that the job is to have
     #[arg(long = "job-id", value_name = "ID")]
@@ -158,7 +158,7 @@ pub(crate) struct Stop {
 #[derive(Debug, Args)]
 pub(crate) struct Format {
     /// How the savepoint is written: canonical or native
-    #[arg(long = "type", value_name = "TYPE", default_value = "canonical", value_parser = format_type)]
+    #[arg(long = "type", value_name = "TYPE", default_value = "canonical")]
     pub(crate) kind: SavepointFormatType,
     /// Returns when it is triggered, with its trigger id
     #[arg(long)]
@@ -201,14 +201,6 @@ impl Checkpoint {
             _ => CheckpointType::Configured,
         }
     }
-}
-
-fn format_type(text: &str) -> flink_client::Result<SavepointFormatType> {
-    text.to_uppercase().parse()
-}
-
-fn claim_mode(text: &str) -> flink_client::Result<ClaimMode> {
-    text.to_uppercase().replace('-', "_").parse()
 }
 
 /// Puts the action's name first after the options that every action has, and gives long names their second dash. What

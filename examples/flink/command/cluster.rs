@@ -9,7 +9,7 @@ use super::output::{Output, time};
 use super::{Client, Outcome, progress};
 
 pub(crate) fn overview(client: &Client, out: &mut Output<impl Write>) -> Outcome {
-    let overview = progress::wait("asking", client.overview())?;
+    let overview = progress::wait(client.overview())?;
     let url = client.web_interface_url();
     out.line(format_args!("Flink {} at {url}", overview.flink_version))?;
     out.line(format_args!("TaskManagers: {}", overview.task_managers))?;
@@ -36,7 +36,7 @@ pub(crate) fn overview(client: &Client, out: &mut Output<impl Write>) -> Outcome
 }
 
 pub(crate) fn jars(client: &Client, out: &mut Output<impl Write>) -> Outcome {
-    let jars = progress::wait("listing jars", client.list_jars())?;
+    let jars = progress::wait(client.list_jars())?;
     if jars.is_empty() {
         out.line("No jars.")?;
     }
@@ -58,7 +58,7 @@ pub(crate) fn jars(client: &Client, out: &mut Output<impl Write>) -> Outcome {
 
 pub(crate) fn shutdown(client: &Client, out: &mut Output<impl Write>) -> Outcome {
     let url = client.web_interface_url();
-    let Acknowledge = progress::wait("shutting the cluster down", client.shut_down_cluster())?;
+    let Acknowledge = progress::wait(client.shut_down_cluster())?;
     out.line(format_args!("The cluster at {url} shuts down."))?;
     out.document(|| json!({"url": url}))?;
     Ok(())

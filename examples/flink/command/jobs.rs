@@ -15,7 +15,7 @@ use super::{Client, Failure, Outcome, progress};
 const RULE: &str = "--------------------------------------------------------------";
 
 pub(crate) fn list(client: &Client, list: &List, out: &mut Output<impl Write>) -> Outcome {
-    let mut jobs = progress::wait("listing jobs", client.list_jobs())?;
+    let mut jobs = progress::wait(client.list_jobs())?;
     jobs.sort_by_key(|job| job.start_time);
     let everything = list.all || !(list.running || list.scheduled);
     let (running, scheduled, ended) = (everything || list.running, everything || list.scheduled, list.all);
@@ -89,14 +89,14 @@ fn job_document(job: &JobStatusMessage) -> Value {
 }
 
 pub(crate) fn status(client: &Client, job: JobId, out: &mut Output<impl Write>) -> Outcome {
-    let status = progress::wait("asking", client.job_status(job))?;
+    let status = progress::wait(client.job_status(job))?;
     out.line(status)?;
     out.document(|| json!({"job_id": job, "status": status}))?;
     Ok(())
 }
 
 pub(crate) fn result(client: &Client, job: JobId, out: &mut Output<impl Write>) -> Outcome {
-    let result = progress::wait(format!("waiting for the end of job {job}"), client.job_result(job))?;
+    let result = progress::wait(client.job_result(job))?;
     print_result(result, out)
 }
 
@@ -135,7 +135,7 @@ fn cause_document(cause: &FailureCause) -> Value {
 }
 
 pub(crate) fn accumulators(client: &Client, job: JobId, out: &mut Output<impl Write>) -> Outcome {
-    let accumulators = progress::wait("asking", client.accumulators(job))?;
+    let accumulators = progress::wait(client.accumulators(job))?;
     if accumulators.is_empty() {
         out.line("No accumulators.")?;
     }
@@ -163,23 +163,20 @@ pub(crate) fn cancel(client: &Client, cancel: &Cancel, out: &mut Output<impl Wri
         (None, _) => return Err(Failure::Usage("which job is to be cancelled?".into())),
     };
     if cancel.with_savepoint.is_none() {
-        progress::wait(format!("cancelling job {job}"), client.cancel(job))?;
+        progress::wait(client.cancel(job))?;
         out.line(format_args!("Cancelled job {job}."))?;
         out.document(|| json!({"job_id": job}))?;
         return Ok(());
     }
     let format = SavepointFormatType::Canonical;
-    let path = progress::wait(
-        format!("cancelling job {job} with a savepoint"),
-        client.cancel_with_savepoint(job, directory.as_deref(), format),
-    )?;
+    let path = progress::wait(client.cancel_with_savepoint(job, directory.as_deref(), format))?;
     out.line(format_args!("Cancelled job {job}. Savepoint stored in {path}."))?;
     out.document(|| json!({"job_id": job, "savepoint": path}))?;
     Ok(())
 }
 
 pub(crate) fn exceptions(client: &Client, job: JobId, out: &mut Output<impl Write>) -> Outcome {
-    let history = progress::wait("asking", client.job_exceptions(job))?;
+    let history = progress::wait(client.job_exceptions(job))?;
     if history.entries.is_empty() {
         out.line("No exceptions.")?;
     }

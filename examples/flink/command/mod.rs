@@ -24,7 +24,7 @@ use self::output::Output;
 
 const NO_ACTION: ErrorKind = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
 
-type Client = RestClusterClient<StandaloneClusterId>;
+type Client = RestClusterClient;
 type Outcome = Result<(), Failure>;
 
 /// Runs one action. `arguments` are without the program's name; results go to `stdout`.
@@ -74,9 +74,7 @@ fn connect(target: &Target) -> Result<Client, Failure> {
         configuration.set(&options::REST_ADDRESS, "localhost");
     }
     let mut rest =
-        RestClusterClientConfiguration::builder().configuration(&configuration)?.on_retry(|event| {
-            progress::note(format!("attempt {} failed: {}", event.attempt, event.error));
-        });
+        RestClusterClientConfiguration::builder().configuration(&configuration)?.on_retry(progress::note);
     if let Some(address) = &target.jobmanager {
         rest = rest.address(address);
     }

@@ -2,30 +2,23 @@
 
 use std::io::Write;
 
-use flink_client::{Acknowledge, ClusterClient, Configuration, ExecutionPlan, JobPlan};
+use flink_client::prelude::*;
+use flink_client::{Configuration, ExecutionPlan, JobPlan};
 use serde_json::{Value, json};
 
 use super::arguments::{Program, Run, Target};
 use super::jobs::print_result;
 use super::output::Output;
-use super::progress::{self, Progress};
-use super::{Client, Failure, Outcome};
+use super::{Client, Failure, Outcome, progress};
 
 pub(crate) fn run(client: &Client, run: &Run, target: &Target, out: &mut Output<impl Write>) -> Outcome {
-    let uploading = Progress::spinner(format!("uploading {}", run.program.jar.display()));
-    let shown = uploading.clone();
-    let plan = plan(run, target)?.on_upload(move |sent, of| {
-        shown.sent(sent, of, "running the program's main method");
-    });
-    let submitted = client.submit_job(plan).wait();
-    uploading.finish();
-    let job = submitted?;
+    let job = progress::uploading(&run.program.jar, plan(run, target)?, |plan| client.submit_job(plan))?;
     out.line(format_args!("Job has been submitted with JobID {job}"))?;
     if run.detached {
         out.document(|| json!({"job_id": job}))?;
         return Ok(());
     }
-    let result = progress::wait(format!("job {job} runs"), client.job_result(job))?;
+    let result = progress::wait(client.job_result(job))?;
     print_result(result, out)
 }
 
@@ -68,14 +61,8 @@ fn is_the_clients(key: &str) -> bool {
 }
 
 pub(crate) fn info(client: &Client, program: &Program, out: &mut Output<impl Write>) -> Outcome {
-    let jar =
-        progress::wait(format!("uploading {}", program.jar.display()), client.upload_jar(&program.jar))?;
-    let plan = with_program(ExecutionPlan::uploaded_jar(&jar), program);
-    let planned = progress::wait("running the program's main method", client.jar_plan(&plan));
-    // The jar was for this only, whatever came of it; its removal failing is the lesser news.
-    let removed = client.delete_jar(&jar).wait();
-    let plan = planned?;
-    let Acknowledge = removed?;
+    let plan = with_program(ExecutionPlan::jar(&program.jar), program);
+    let plan = progress::uploading(&program.jar, plan, |plan| client.jar_plan(&plan))?;
 
     out.line("----------------------- Execution Plan -----------------------")?;
     out.line(format_args!("{} ({})", plan.name, plan.job_type))?;

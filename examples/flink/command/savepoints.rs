@@ -12,25 +12,19 @@ use super::{Client, Outcome, progress};
 pub(crate) fn savepoint(client: &Client, savepoint: &Savepoint, out: &mut Output<impl Write>) -> Outcome {
     let Some(job) = savepoint.job else {
         let path = savepoint.dispose.as_deref().unwrap_or_default();
-        progress::wait(format!("disposing of {path}"), client.dispose_savepoint(path))?;
+        progress::wait(client.dispose_savepoint(path))?;
         out.line(format_args!("Savepoint '{path}' disposed."))?;
         out.document(|| json!({"disposed": path}))?;
         return Ok(());
     };
     let (directory, format) = (savepoint.directory.as_deref(), &savepoint.format);
     if format.detached {
-        let trigger = progress::wait(
-            "triggering a savepoint",
-            client.trigger_detached_savepoint(job, directory, format.kind),
-        )?;
+        let trigger = progress::wait(client.trigger_detached_savepoint(job, directory, format.kind))?;
         out.line(format_args!("Successfully trigger manual savepoint, triggerId: {trigger}"))?;
         out.document(|| json!({"job_id": job, "trigger_id": trigger}))?;
         return Ok(());
     }
-    let path = progress::wait(
-        format!("taking a savepoint of job {job}"),
-        client.trigger_savepoint(job, directory, format.kind),
-    )?;
+    let path = progress::wait(client.trigger_savepoint(job, directory, format.kind))?;
     out.line(format_args!("Savepoint completed. Path: {path}"))?;
     out.line("You can resume your program from this savepoint with the run command.")?;
     out.document(|| json!({"job_id": job, "savepoint": path}))?;
@@ -40,20 +34,15 @@ pub(crate) fn savepoint(client: &Client, savepoint: &Savepoint, out: &mut Output
 pub(crate) fn stop(client: &Client, stop: &Stop, out: &mut Output<impl Write>) -> Outcome {
     let (job, directory, format) = (stop.job, stop.savepoint_path.as_deref(), &stop.format);
     if format.detached {
-        let trigger = progress::wait(
-            "triggering the stop",
-            client.stop_with_detached_savepoint(job, stop.drain, directory, format.kind),
-        )?;
+        let trigger =
+            progress::wait(client.stop_with_detached_savepoint(job, stop.drain, directory, format.kind))?;
         out.line(format_args!(
             "Successfully trigger stop-with-savepoint in detached mode, triggerId: {trigger}"
         ))?;
         out.document(|| json!({"job_id": job, "trigger_id": trigger}))?;
         return Ok(());
     }
-    let path = progress::wait(
-        format!("stopping job {job} with a savepoint"),
-        client.stop_with_savepoint(job, stop.drain, directory, format.kind),
-    )?;
+    let path = progress::wait(client.stop_with_savepoint(job, stop.drain, directory, format.kind))?;
     out.line(format_args!("Savepoint completed. Path: {path}"))?;
     out.document(|| json!({"job_id": job, "savepoint": path}))?;
     Ok(())
@@ -61,8 +50,7 @@ pub(crate) fn stop(client: &Client, stop: &Stop, out: &mut Output<impl Write>) -
 
 pub(crate) fn checkpoint(client: &Client, checkpoint: &Checkpoint, out: &mut Output<impl Write>) -> Outcome {
     let (job, kind) = (checkpoint.job, checkpoint.kind());
-    let id =
-        progress::wait(format!("taking a checkpoint of job {job}"), client.trigger_checkpoint(job, kind))?;
+    let id = progress::wait(client.trigger_checkpoint(job, kind))?;
     let all = if checkpoint.full { "(FULL)" } else { "" };
     out.line(format_args!("Checkpoint{all} {id} for job {job} completed."))?;
     out.line("You can resume your program from this checkpoint with the run command.")?;
@@ -71,7 +59,7 @@ pub(crate) fn checkpoint(client: &Client, checkpoint: &Checkpoint, out: &mut Out
 }
 
 pub(crate) fn checkpoints(client: &Client, job: JobId, out: &mut Output<impl Write>) -> Outcome {
-    let statistics = progress::wait("asking", client.checkpoints(job))?;
+    let statistics = progress::wait(client.checkpoints(job))?;
     let counts = &statistics.counts;
     out.line(format_args!(
         "{} completed, {} in progress, {} failed; restored {} times",

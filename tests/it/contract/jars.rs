@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use flink_client::{ClusterClient, ErrorKind, ExecutionPlan, JobId};
 
-use super::scene::{Job, Soon, names, plan, until};
+use super::scene::{Job, Soon, names, until};
 use super::{Rest, Target};
 
 /// The jobs' jar under a name that no other test uses.
@@ -100,8 +100,13 @@ pub(crate) fn a_jars_plan_is_its_graph_and_runs_nothing(t: &dyn Target) {
     assert!(error.to_string().contains("no plan"), "{error}");
     rest.jar_plan(&of("NothingSubmitted")).refused(ErrorKind::ProgramFailed);
     rest.jar_plan(&of("NoSuchClass")).refused(ErrorKind::ProgramFailed);
-    rest.jar_plan(&plan(t, "Stateful", &[])).refused(ErrorKind::InvalidArgument);
     rest.delete_jar(&jar).done();
+
+    // A jar that is only here is there for no longer than it takes.
+    let local = own_jar(t, "planned-from-here");
+    let graph = rest.jar_plan(&ExecutionPlan::jar(&local).entry_class("jobs.Stateful").parallelism(5)).done();
+    assert!(graph.nodes.iter().all(|node| node.parallelism == 5), "{graph:?}");
+    assert_eq!(left_of(&rest, &local), 0);
 }
 
 pub(crate) fn a_submitted_jar_is_removed_again(t: &dyn Target) {

@@ -215,3 +215,36 @@ fn a_removal_that_finds_nothing_after_a_lost_answer_was_done_by_the_first_attemp
     let (_server, client) = playing([missing()]);
     assert_eq!(client.delete_jar("1.jar").wait().unwrap_err().kind(), ErrorKind::JarNotFound);
 }
+
+#[test]
+fn a_jar_whose_plan_is_asked_for_is_removed_again_whatever_comes_of_it() {
+    let file = jar_file();
+    let plan = ExecutionPlan::jar(file.path());
+    let ask = "POST /jars/1.jar/plan";
+    let graph = ok(&format!(r#"{{"plan":{{"jid":"{JOB}","name":"etl","nodes":[]}}}}"#));
+    let (server, client) = playing([uploaded("1.jar"), lost(), graph, deleted()]);
+    assert_eq!(client.jar_plan(&plan).wait().unwrap().name, "etl");
+    assert_eq!(lines(&server), [UPLOAD, ask, ask, &*delete("1.jar")]);
+
+    let refusal = refused(500, "java.lang.IllegalStateException: no");
+    let (server, client) = playing([uploaded("1.jar"), refusal, deleted()]);
+    client.jar_plan(&plan).wait().unwrap_err();
+    assert_eq!(lines(&server), [UPLOAD, ask, &*delete("1.jar")]);
+}
+
+#[test]
+fn a_jar_that_cannot_be_read_is_told_before_anything_is_asked_of_the_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("etl.jar");
+    let (server, client) = playing([]);
+    for error in [
+        client.submit_job(ExecutionPlan::jar(&missing)).wait().unwrap_err(),
+        client.jar_plan(&ExecutionPlan::jar(&missing)).wait().unwrap_err(),
+        client.upload_jar(&missing).wait().unwrap_err(),
+        client.submit_job(ExecutionPlan::serialized(&missing)).wait().unwrap_err(),
+    ] {
+        assert_eq!((error.kind(), error.request()), (ErrorKind::LocalFile, None), "{error}");
+        assert!(error.to_string().contains(&*missing.to_string_lossy()), "{error}");
+    }
+    assert!(server.lines().is_empty());
+}

@@ -27,7 +27,7 @@ impl Lab {
 
     pub(super) fn with(configuration: MiniClusterConfiguration) -> Self {
         let cluster = MiniCluster::start(configuration).unwrap();
-        let client = MiniClusterClient::new(cluster.configuration().clone(), cluster.clone());
+        let client = cluster.client();
         Self { cluster, client, directory: tempfile::tempdir().unwrap() }
     }
 
