@@ -26,6 +26,8 @@ use crate::pending::operation::{Operating, Phase, Scope, start};
 use crate::plan::{ExecutionPlan, PlanSource, UploadProgress};
 use crate::rest::classify::{AsyncOperation, operation_failure};
 use crate::rest::operation::SerializedThrowable;
+use crate::rest::submit::more_than_one_job;
+use crate::rest::trigger::ended_or_unknown;
 use crate::runtime::Runtime;
 use crate::savepoint::{
     CheckpointStatus, CheckpointType, OperationStatus, SavepointFormatType, SavepointStatus,
@@ -44,7 +46,8 @@ impl fmt::Display for MiniClusterId {
 /// A client of a [`MiniCluster`], without a network in between.
 ///
 /// Every operation gives what a [`ClusterClient`] over REST gives for the same cluster, errors included; only
-/// [`Error::status`] is absent. Closing it leaves the cluster running.
+/// [`Error::status`] is absent. Closing it leaves the cluster running; when the cluster is closed, what is
+/// open fails with [`ErrorKind::ConnectionLost`] and what is asked then with [`ErrorKind::Connect`].
 ///
 /// # Examples
 /// ```
@@ -103,7 +106,7 @@ impl MiniClusterClient {
             // Nothing lies between: as soon as it runs, it is the cluster that works on it.
             begun.enter(Phase::Polling);
             if !open.is_open() {
-                return Err(closed());
+                return Err(gone(ErrorKind::Connect));
             }
             running.await.map_err(|error| if open.is_open() { error } else { ended(error) })
         })
@@ -124,20 +127,39 @@ impl MiniClusterClient {
                 .trigger_savepoint(job_id, trigger, directory.as_deref(), format_type, cancel)
                 .map_err(|exception| refused(&exception))?;
             let outcome = dispatcher.await_savepoint(job_id, trigger).await?;
-            outcome.map_err(|exception| failed(AsyncOperation::Savepoint, &exception))
+            outcome.map_err(|exception| failed_of(&dispatcher, job_id, AsyncOperation::Savepoint, &exception))
         })
     }
 }
 
 /// A handle that fails when the cluster goes says so.
 fn ended(error: Error) -> Error {
-    if error.kind() == ErrorKind::Closed { closed() } else { error }
+    if error.kind() == ErrorKind::Closed { gone(ErrorKind::ConnectionLost) } else { error }
+}
+
+/// The client is open and its cluster is not: over REST nobody would listen there any more.
+fn gone(kind: ErrorKind) -> Error {
+    closed().with_kind(kind)
 }
 
 fn failed(operation: AsyncOperation, exception: &JavaException) -> Error {
     let failure =
         SerializedThrowable { class: exception.class().to_owned(), stack_trace: exception.stack_trace() };
     operation_failure(operation, &failure)
+}
+
+/// As [`failed`]. Flink does not find a job that has ended when something is asked of it: a caller is told which it is.
+fn failed_of(
+    dispatcher: &Dispatcher,
+    job_id: JobId,
+    operation: AsyncOperation,
+    exception: &JavaException,
+) -> Error {
+    let error = failed(operation, exception);
+    match dispatcher.job_status(job_id) {
+        Ok(status) if error.kind() == ErrorKind::JobNotFound => ended_or_unknown(status, error),
+        _ => error,
+    }
 }
 
 fn settled<T>(answer: Answer<T>) -> Result<T> {
@@ -194,6 +216,12 @@ impl ClusterClient for MiniClusterClient {
         let operating = Operating::new(format!("submitting job {job_id}")).job(job_id);
         self.operate(operating, move |dispatcher| async move {
             plan.check()?;
+            let chosen = plan.job_id_if_chosen().is_some();
+            // Nobody else can have an id that was made up here: the program itself submitted it before.
+            let duplicate = |error: Error| match error.kind() {
+                ErrorKind::DuplicateJob if !chosen => more_than_one_job(error, job_id),
+                _ => error,
+            };
             let request = RunRequest {
                 entry_class: plan.entry_class,
                 args: plan.args,
@@ -207,12 +235,12 @@ impl ClusterClient for MiniClusterClient {
             match &plan.source {
                 PlanSource::UploadedJar(id) => {
                     let submitted = dispatcher.run_jar(id, &request).await?;
-                    settled(submitted).map_err(|error| error.with_jar_id(id.as_str()))
+                    settled(submitted).map_err(|error| duplicate(error).with_jar_id(id.as_str()))
                 }
                 PlanSource::Jar(path) => {
                     let jar = upload(&dispatcher, path, plan.on_upload.as_ref())?;
                     let submitted = dispatcher.run_jar(&jar.id, &request).await?;
-                    settled(submitted).map_err(|error| error.with_jar_id(jar.id.as_str()))
+                    settled(submitted).map_err(|error| duplicate(error).with_jar_id(jar.id.as_str()))
                 }
                 PlanSource::Graph { .. } => Err(Error::new(
                     ErrorKind::Unsupported,
@@ -264,7 +292,7 @@ impl ClusterClient for MiniClusterClient {
             let drain = advance_to_end_of_event_time;
             settled(dispatcher.stop(job_id, trigger, directory.as_deref(), format_type, drain))?;
             let outcome = dispatcher.await_savepoint(job_id, trigger).await?;
-            outcome.map_err(|exception| failed(AsyncOperation::Stop, &exception))
+            outcome.map_err(|exception| failed_of(&dispatcher, job_id, AsyncOperation::Stop, &exception))
         })
     }
 
@@ -357,7 +385,8 @@ impl ClusterClient for MiniClusterClient {
         self.operate(operating.job(job_id).trigger(trigger_id), move |dispatcher| async move {
             settled(dispatcher.trigger_checkpoint(job_id, trigger_id, checkpoint_type))?;
             let outcome = dispatcher.await_checkpoint(job_id, trigger_id).await?;
-            outcome.map_err(|exception| failed(AsyncOperation::Checkpoint, &exception))
+            outcome
+                .map_err(|exception| failed_of(&dispatcher, job_id, AsyncOperation::Checkpoint, &exception))
         })
     }
 

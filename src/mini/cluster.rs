@@ -210,8 +210,8 @@ impl MiniCluster {
         self.0.core.act(|state, _| state.open)
     }
 
-    /// Ends the cluster: its jobs are suspended and their tasks cancelled, open operations fail with
-    /// [`ErrorKind::Closed`], its threads end, and its uploaded jars are removed. Savepoints stay.
+    /// Ends the cluster: its jobs are suspended and their tasks cancelled, open operations of clients fail with
+    /// [`ErrorKind::ConnectionLost`], its threads end, and its uploaded jars are removed. Savepoints stay.
     ///
     /// Waits for the tasks, but no longer than 5 s: one that does not listen is left behind. Any thread may call it, a
     /// task's too; twice is fine.

@@ -198,6 +198,7 @@ impl MiniClusterConfiguration {
             retain_checkpoints: settings.retain_checkpoints,
             slot_request_timeout: settings.slot_request_timeout,
             adaptive,
+            flink_2: settings.is_flink_2(),
             ends_with_its_job: settings.ends_with_its_job,
         };
         Ok((settings, store, self.clock))

@@ -100,6 +100,7 @@ pub(crate) struct StoreSettings {
     pub(crate) retain_checkpoints: bool,
     pub(crate) slot_request_timeout: Duration,
     pub(crate) adaptive: bool,
+    pub(crate) flink_2: bool,
     pub(crate) ends_with_its_job: bool,
 }
 

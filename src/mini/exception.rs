@@ -22,6 +22,8 @@ pub struct JavaException {
     class: String,
     message: Option<String>,
     cause: Option<Box<Self>>,
+    /// The Java method that it stands for an exception of, where that is known.
+    method: Option<String>,
 }
 
 /// What a task's function and most of what it calls return.
@@ -36,7 +38,7 @@ const MOST_SOURCES: usize = 32;
 impl JavaException {
     /// An exception of the Java class `class`, with its package, that says `message`.
     pub fn new(class: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { class: class.into(), message: Some(message.into()), cause: None }
+        Self { class: class.into(), message: Some(message.into()), cause: None, method: None }
     }
 
     /// Adds what caused it, at the end of the chain.
@@ -54,12 +56,23 @@ impl JavaException {
 
     /// An exception that only wraps another, as Java's `new Wrapper(cause)`: its message is the other's text.
     pub(crate) fn wrapping(class: &str, cause: Self) -> Self {
-        Self { class: class.into(), message: Some(cause.to_string()), cause: Some(Box::new(cause)) }
+        let message = Some(cause.to_string());
+        Self { class: class.into(), message, cause: Some(Box::new(cause)), method: None }
     }
 
     /// Wrapped as Java's futures wrap what they failed with.
     pub(crate) fn completion(cause: Self) -> Self {
         Self::wrapping("java.util.concurrent.CompletionException", cause)
+    }
+
+    /// Tells that it came out of this Java method, and its causes, of which that is not known yet, too.
+    pub(crate) fn thrown_in(mut self, method: &str) -> Self {
+        let mut exception = Some(&mut self);
+        while let Some(this) = exception {
+            this.method.get_or_insert_with(|| method.to_owned());
+            exception = this.cause.as_deref_mut();
+        }
+        self
     }
 
     /// The Java class.
@@ -108,6 +121,11 @@ impl JavaException {
             }
             text.push_str(&this.to_string());
             text.push('\n');
+            if let Some(method) = &this.method {
+                text.push_str("\tat ");
+                text.push_str(method);
+                text.push_str("(Unknown Source)\n");
+            }
             text.push_str(FRAME);
             exception = this.cause();
         }
@@ -174,6 +192,14 @@ mod tests {
                 ("java.io.IOException", "two\nlines")
             ]
         );
+    }
+
+    #[test]
+    fn the_method_that_threw_is_in_the_stack_trace() {
+        let exception = JavaException::new("a.A", "1").caused_by(JavaException::new("b.B", "2"));
+        let trace = exception.thrown_in("com.acme.Etl.main").thrown_in("com.acme.Other.main").stack_trace();
+        assert_eq!(trace.matches("\tat com.acme.Etl.main(Unknown Source)\n").count(), 2, "{trace}");
+        assert!(!trace.contains("Other"), "{trace}");
     }
 
     #[test]

@@ -80,14 +80,16 @@ impl JobGraph {
                 "No operators defined in streaming topology. Cannot execute.",
             ));
         }
+        let configuration = Arc::clone(&setting.configuration);
+        let of_all = configuration.get_optional(&MAX_PARALLELISM)?.filter(|most| *most > 0);
         let mut uids = BTreeSet::new();
         let mut vertices = Vec::with_capacity(job.vertices.len());
         for vertex in job.vertices {
             if vertex.parallelism == 0 || vertex.parallelism > HIGHEST_PARALLELISM {
                 return Err(illegal("The parallelism of an operator must be at least 1.".into()));
             }
-            let max_parallelism =
-                vertex.max_parallelism.unwrap_or_else(|| default_max_parallelism(vertex.parallelism));
+            let chosen = vertex.max_parallelism.or(of_all.map(i32::unsigned_abs));
+            let max_parallelism = chosen.unwrap_or_else(|| default_max_parallelism(vertex.parallelism));
             if max_parallelism < vertex.parallelism || max_parallelism > HIGHEST_PARALLELISM {
                 return Err(illegal(format!(
                     "The maximum parallelism {max_parallelism} of vertex '{}' is not between its parallelism \
@@ -115,20 +117,19 @@ impl JobGraph {
                 name: vertex.name,
                 parallelism: vertex.parallelism,
                 max_parallelism,
-                max_parallelism_chosen: vertex.max_parallelism.is_some(),
+                max_parallelism_chosen: chosen.is_some(),
                 operators,
                 task: vertex.task,
             });
         }
-        let configuration = &setting.configuration;
         let checkpointing = match job.checkpointing {
             Some(chosen) => Some(chosen),
-            None => checkpointing_of(configuration)?,
+            None => checkpointing_of(&configuration)?,
         }
         .filter(|_| !job.batch);
         let chosen = match job.restart_strategy {
             Some(chosen) => Some(chosen),
-            None => restart_strategy_of(configuration)?,
+            None => restart_strategy_of(&configuration)?,
         };
         let default = if checkpointing.is_some() {
             RestartStrategy::fixed_delay(i32::MAX.unsigned_abs(), Duration::from_secs(1))
@@ -188,6 +189,7 @@ fn default_max_parallelism(parallelism: u32) -> u32 {
     (parallelism + parallelism / 2).next_power_of_two().clamp(128, HIGHEST_PARALLELISM)
 }
 
+const MAX_PARALLELISM: ConfigOption<i32> = ConfigOption::new("pipeline.max-parallelism").with_default("-1");
 const INTERVAL: ConfigOption<Duration> = crate::config::options::EXECUTION_CHECKPOINTING_INTERVAL;
 const TIMEOUT: ConfigOption<Duration> = ConfigOption::new("execution.checkpointing.timeout");
 const MINIMUM_PAUSE: ConfigOption<Duration> = ConfigOption::new("execution.checkpointing.min-pause");

@@ -14,6 +14,7 @@ const REFERENCE: u8 = 0x71;
 const CLASS: u8 = 0x72;
 const OBJECT: u8 = 0x73;
 const STRING: u8 = 0x74;
+const ARRAY: u8 = 0x75;
 const BLOCK: u8 = 0x77;
 const END: u8 = 0x78;
 const LONG_STRING: u8 = 0x7c;
@@ -58,6 +59,7 @@ static BOOLEAN: Class = Class {
     fields: &[(b'Z', "value", "")],
     above: None,
 };
+static BYTES: Class = Class { name: "[B", number: 0xacf3_17f8_0608_54e0, flags: 2, fields: &[], above: None };
 static ARRAY_LIST: Class = Class {
     name: "java.util.ArrayList",
     number: 0x7881_d21d_99c7_619d,
@@ -98,11 +100,15 @@ static EXCEPTION: Class = Class {
     fields: &[],
     above: Some(&THROWABLE),
 };
-static FLINK_EXCEPTION: Class = Class {
-    name: "org.apache.flink.util.FlinkException",
-    number: 0x0641_2b0c_fb45_99b4,
+static SERIALIZED_THROWABLE: Class = Class {
+    name: "org.apache.flink.util.SerializedThrowable",
+    number: 0x6516_9df5_1fa7_13f3,
     flags: 2,
-    fields: &[],
+    fields: &[
+        (b'L', "fullStringifiedStackTrace", "Ljava/lang/String;"),
+        (b'L', "originalErrorClassName", "Ljava/lang/String;"),
+        (b'[', "serializedException", "[B"),
+    ],
     above: Some(&EXCEPTION),
 };
 
@@ -117,7 +123,7 @@ pub(crate) fn success(value: &AccumulatorValue, int: bool) -> Vec<u8> {
     writer.bytes
 }
 
-/// An accumulator that failed: Flink's exception around what failed.
+/// An accumulator that failed.
 pub(crate) fn failure(failure: &JavaException) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.object(&OPTIONAL_FAILURE);
@@ -127,8 +133,8 @@ pub(crate) fn failure(failure: &JavaException) -> Vec<u8> {
     writer.bytes
 }
 
-/// An exception. Java classes that it names need not be known here, so all are written as Flink's own, with the real
-/// class in the text.
+/// An exception, as Flink sends one whose class the reader may not have: what stands for it says its class and its
+/// stack trace.
 pub(crate) fn exception(exception: &JavaException) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.exception(exception);
@@ -257,10 +263,15 @@ impl Writer {
                 }
                 self.bytes.push(END);
             }
-            // No accumulator of the mini cluster has any of these.
-            AccumulatorValue::Null | AccumulatorValue::Bytes(_) | AccumulatorValue::Opaque { .. } => {
-                self.bytes.push(NULL);
+            AccumulatorValue::Bytes(bytes) => {
+                self.bytes.push(ARRAY);
+                self.class(&BYTES);
+                self.handle();
+                self.length(bytes.len());
+                self.bytes.extend_from_slice(bytes);
             }
+            // An object of a class that is not known here cannot be written.
+            AccumulatorValue::Null | AccumulatorValue::Opaque { .. } => self.bytes.push(NULL),
         }
     }
 
@@ -275,14 +286,18 @@ impl Writer {
     }
 
     fn exception(&mut self, exception: &JavaException) {
-        self.object(&FLINK_EXCEPTION);
+        self.object(&SERIALIZED_THROWABLE);
         match exception.cause() {
             Some(cause) => self.exception(cause),
             None => self.bytes.push(NULL),
         }
         self.text(&exception.to_string());
-        // No stack trace, nothing suppressed.
+        // No stack trace of its own, nothing suppressed.
         self.bytes.extend_from_slice(&[NULL, NULL, END]);
+        self.text(&exception.stack_trace());
+        self.text(exception.class());
+        // Nor the exception itself, whose class nobody has.
+        self.bytes.push(NULL);
     }
 }
 
@@ -330,12 +345,13 @@ mod tests {
 
     #[test]
     fn every_kind_of_value_is_read_back() {
-        use AccumulatorValue::{Boolean, Float, Integer, List, Map, Text};
+        use AccumulatorValue::{Boolean, Bytes, Float, Integer, List, Map, Text};
         for value in [
             Integer(-7),
             Integer(i64::MIN),
             Float(-0.5),
             Boolean(true),
+            Bytes(vec![0, 255, 7]),
             Text("nul \0, é, 😀, ".repeat(9000)),
             List(vec![Text("a".into()), Text("a".into()), Integer(1)]),
             Map(vec![(Integer(0), Integer(20)), (Integer(7), Integer(1))]),
@@ -353,6 +369,8 @@ mod tests {
         let error = read_back(&failure(&thrown)).value("a").unwrap_err();
         assert!(error.to_string().contains("java.lang.UnsupportedOperationException: not merged"), "{error}");
         let read = throwable(&exception(&thrown)).unwrap();
-        assert_eq!(read.message.as_deref(), Some("a.B: outer"));
+        assert_eq!((&*read.class, read.message.as_deref()), ("a.B", Some("outer")));
+        assert_eq!(read.root(), ("java.lang.UnsupportedOperationException", Some("not merged")));
+        assert_eq!(read.stack_trace, thrown.stack_trace());
     }
 }

@@ -100,7 +100,7 @@ pub use self::program::{Checkpointing, IntoJobs, MiniJob, MiniProgram, RestartSt
 pub use self::task::{
     AverageAccumulator, CoordinationRequest, DoubleCounter, DoubleMaximum, DoubleMinimum,
     HistogramAccumulator, IntCounter, IntMaximum, IntMinimum, KeyedState, ListAccumulator, ListState,
-    LongCounter, LongMaximum, LongMinimum, TaskContext, ValueState,
+    LongCounter, LongMaximum, LongMinimum, OwnAccumulator, TaskContext, ValueState,
 };
 use crate::ids::JobId;
 use crate::job::JobStatus;

@@ -296,8 +296,9 @@ impl MiniJob {
         self
     }
 
-    /// The highest parallelism that the vertex that was added last can ever be restored with. Defaults to Flink's
-    /// choice: 128 for a parallelism up to 85.
+    /// The highest parallelism that the vertex that was added last can ever be restored with. Defaults to the
+    /// configuration's `pipeline.max-parallelism`; without one to Flink's choice, which is 128 for a parallelism up to
+    /// 85.
     pub fn max_parallelism(mut self, max_parallelism: u32) -> Self {
         if let Some(vertex) = self.vertices.last_mut() {
             vertex.max_parallelism = Some(max_parallelism);

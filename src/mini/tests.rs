@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::dispatcher::RunRequest;
 use super::*;
-use crate::details::{ApplicationState, JobResourceRequirements};
+use crate::details::{ApplicationState, FlinkVersion, JobResourceRequirements};
 use crate::ids::{ApplicationId, JobId, TriggerId};
 use crate::savepoint::{CheckpointType, SavepointFormatType};
 
@@ -90,6 +90,33 @@ fn jars_are_uploaded_listed_planned_run_and_deleted() {
     assert!(dispatcher.list_jars().is_empty());
     let unknown = dispatcher.run_jar(id, &request).wait().unwrap().unwrap_err();
     assert!(unknown.root().to_string().ends_with(&format!("{id} does not exist")), "{unknown}");
+}
+
+#[test]
+fn a_program_of_several_jobs_answers_the_first_and_runs_them_all_unless_an_id_was_chosen() {
+    for (version, with_id) in [(FlinkVersion::new(1, 20, 5), Ok(1)), (FlinkVersion::new(2, 3, 0), Err(1))] {
+        let configuration = MiniClusterConfiguration::new().slots_per_task_manager(2).flink_version(version);
+        let cluster = MiniCluster::start(configuration).unwrap();
+        cluster.register_program("com.acme.Twice", |_| [endless(1), endless(1)].to_vec());
+        let dispatcher = cluster.dispatcher();
+        let jar = zip::tests::jar("program-class: com.acme.Twice\n", false);
+        let jar = dispatcher.upload_jar("a.jar", &mut jar.as_slice()).unwrap();
+        let run = |job_id| {
+            let request = RunRequest { job_id, ..RunRequest::default() };
+            dispatcher.run_jar(jar.file_name().unwrap().to_str().unwrap(), &request).wait().unwrap()
+        };
+        let jobs = || dispatcher.list_jobs().iter().map(|job| job.job_id).collect::<Vec<_>>();
+        let first = run(None).unwrap();
+        assert!(jobs().len() == 2 && jobs()[1] == first, "the newest is listed first");
+        let chosen = JobId::random();
+        let submitted = run(Some(chosen)).map(|id| usize::from(id == chosen));
+        let refused = |refused: JavaException| {
+            let class = "org.apache.flink.runtime.client.DuplicateJobSubmissionException";
+            usize::from(refused.is_or_has(class))
+        };
+        assert_eq!(submitted.map_err(refused), with_id, "{version}");
+        assert!(jobs().len() == 3 && jobs()[0] == chosen, "{version}");
+    }
 }
 
 #[test]

@@ -5,9 +5,9 @@ use super::program::RestartStrategy;
 use crate::ids::{JobId, TriggerId};
 
 const CHECKPOINT: &str = "org.apache.flink.runtime.checkpoint.CheckpointException";
-const FLINK: &str = "org.apache.flink.util.FlinkException";
+pub(crate) const FLINK: &str = "org.apache.flink.util.FlinkException";
 const FLINK_RUNTIME: &str = "org.apache.flink.util.FlinkRuntimeException";
-const INVOCATION: &str = "org.apache.flink.client.program.ProgramInvocationException";
+pub(crate) const INVOCATION: &str = "org.apache.flink.client.program.ProgramInvocationException";
 pub(crate) const INITIALIZATION: &str = "org.apache.flink.runtime.client.JobInitializationException";
 pub(crate) const REST_HANDLER: &str = "org.apache.flink.runtime.rest.handler.RestHandlerException";
 

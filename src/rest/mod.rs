@@ -18,10 +18,10 @@ mod pem;
 mod recordings;
 pub(crate) mod request;
 pub(crate) mod retry_after;
-mod submit;
+pub(crate) mod submit;
 mod tls;
 pub(crate) mod transport;
-mod trigger;
+pub(crate) mod trigger;
 mod unread;
 #[cfg(feature = "tls")]
 mod verify;

@@ -318,16 +318,7 @@ impl Api {
                         && plan.job_id.is_none()
                         && !tries.perhaps_sent() =>
                 {
-                    let message = format!(
-                        "the program submits more than one job, of which only the first, {job_id}, was accepted: the \
-                         id of a job is chosen beforehand here, and each of the program's jobs wants it"
-                    );
-                    return Err(error
-                        .with_kind(ErrorKind::ProgramFailed)
-                        .with_message(message)
-                        .with_job_id(job_id)
-                        .with_jar_id(jar)
-                        .with_hint("run it as an application, or submit one job per program"));
+                    return Err(more_than_one_job(error, job_id).with_jar_id(jar));
                 }
                 Err(error) => error.with_job_id(job_id).with_jar_id(jar),
             };
@@ -526,6 +517,19 @@ impl Api {
         }
         Ok(job_id)
     }
+}
+
+/// The duplicate is the program's own first job.
+pub(crate) fn more_than_one_job(duplicate: Error, job_id: JobId) -> Error {
+    let message = format!(
+        "the program submits more than one job, of which only the first, {job_id}, was accepted: the id of a job is \
+         chosen beforehand here, and each of the program's jobs wants it"
+    );
+    duplicate
+        .with_kind(ErrorKind::ProgramFailed)
+        .with_message(message)
+        .with_job_id(job_id)
+        .with_hint("run it as an application, or submit one job per program")
 }
 
 fn program(plan: &ExecutionPlan, job_id: Option<JobId>) -> JarPlanRequest<'_> {

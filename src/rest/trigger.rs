@@ -124,11 +124,8 @@ impl Api {
             return error;
         }
         match self.job_status(operating, job_id).await {
-            Ok(status) if status.is_globally_terminal() => {
-                let message = format!("the job has ended: it is {status}");
-                Error::new(ErrorKind::JobAlreadyTerminal, message).with_source(error)
-            }
-            _ => error,
+            Ok(status) => ended_or_unknown(status, error),
+            Err(_) => error,
         }
     }
 
@@ -453,6 +450,15 @@ impl Api {
         let job = overview.jobs.into_iter().find(|job| job.jid == job_id);
         Ok(job.is_some_and(|job| job.state.is_globally_terminal() || job.duration > since_first))
     }
+}
+
+/// The job that was not found has this status.
+pub(crate) fn ended_or_unknown(status: JobStatus, not_found: Error) -> Error {
+    if !status.is_globally_terminal() {
+        return not_found;
+    }
+    let message = format!("the job has ended: it is {status}");
+    Error::new(ErrorKind::JobAlreadyTerminal, message).with_source(not_found)
 }
 
 /// The end of an operation, if it has come.

@@ -100,7 +100,7 @@ impl Dispatcher {
     }
 
     pub(crate) fn job_config(&self, id: JobId) -> Answer<JobConfigInfo> {
-        self.look(id, |job, _| job.config())
+        self.look(id, |job, _| job.config(&self.core.settings))
     }
 
     pub(crate) fn job_plan(&self, id: JobId) -> Answer<JobPlan> {
@@ -109,7 +109,8 @@ impl Dispatcher {
 
     /// The job's result: `None` while it has not ended.
     pub(crate) fn job_result(&self, id: JobId) -> Answer<Option<JobResult>> {
-        self.look(id, |job, _| job.status.is_globally_terminal().then(|| job.result()))
+        let flink_2 = self.core.settings.is_flink_2();
+        self.look(id, |job, _| job.status.is_globally_terminal().then(|| job.result(flink_2)))
     }
 
     /// Why the job failed, if it did: for those who want more than the text.
@@ -124,7 +125,9 @@ impl Dispatcher {
             super::job::forget(state, effects);
             match state.jobs.get_mut(&id) {
                 None => promise.complete(Ok(Err(wording::job_not_found(id)))),
-                Some(job) if job.status.is_globally_terminal() => promise.complete(Ok(Ok(job.result()))),
+                Some(job) if job.status.is_globally_terminal() => {
+                    promise.complete(Ok(Ok(job.result(state.settings.flink_2))));
+                }
                 Some(job) => job.result_waiters.push(promise),
             }
         });

@@ -1,5 +1,6 @@
 //! Programs and jars: registered, uploaded, planned, run.
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use crate::mini::graph::{JobGraph, Restore, Setting};
 use crate::mini::job::{forget, submit, views};
 use crate::mini::program::{IntoJobs, MiniJob, MiniProgram, ProgramFn};
 use crate::mini::{Answer, wording};
-use crate::pending::Pending;
+use crate::pending::{Pending, Promise};
 use crate::savepoint::ClaimMode;
 
 impl Dispatcher {
@@ -103,50 +104,26 @@ impl Dispatcher {
         application: Option<ApplicationId>,
     ) -> Pending<Answer<JobId>> {
         let (promise, pending) = Pending::promise();
+        let chosen = request.job_id.is_some();
+        let flink_2 = self.core.settings.is_flink_2();
         self.in_main(class, request, move |core, main| {
-            let graphs = main.and_then(|(jobs, setting)| {
-                let mut graphs = Vec::with_capacity(jobs.len());
+            let graphs = main.and_then(|(mut jobs, setting)| {
+                if chosen && !flink_2 {
+                    // All jobs of the program get the chosen id: Flink 1 takes the later ones for the first once more.
+                    jobs.truncate(1);
+                }
+                let mut graphs = VecDeque::with_capacity(jobs.len());
                 for job in jobs {
                     let first = graphs.is_empty();
-                    let job_id = if first { setting.job_id } else { JobId::random() };
+                    let job_id = if first || chosen { setting.job_id } else { JobId::random() };
                     let setting = Setting { job_id, ..setting.clone() };
-                    graphs.push(JobGraph::new(job, setting).map_err(wording::main_failed)?);
+                    graphs.push_back(JobGraph::new(job, setting).map_err(wording::main_failed)?);
                 }
                 Ok(graphs)
             });
-            let well = graphs.is_ok();
-            let mut promise = Some(promise);
             match graphs {
-                Err(exception) => {
-                    if let Some(promise) = promise.take() {
-                        promise.complete(Ok(Err(exception)));
-                    }
-                }
-                Ok(graphs) => {
-                    for graph in graphs {
-                        let (id, name) = (graph.job_id, graph.name.clone());
-                        let promise = promise.take();
-                        let answer = move |initialized: Answer<()>| {
-                            let answer = initialized.map(|()| id).map_err(|cause| {
-                                let cause = match cause.class() {
-                                    wording::INITIALIZATION => wording::rethrown(cause),
-                                    _ => cause,
-                                };
-                                wording::main_failed(wording::execute_failed(&name, cause))
-                            });
-                            if let Some(promise) = promise {
-                                promise.complete(Ok(answer));
-                            }
-                        };
-                        core.act(|state, effects| submit_job(state, effects, graph, application, answer));
-                    }
-                    if let Some(promise) = promise.take() {
-                        promise.complete(Ok(Err(wording::no_jobs())));
-                    }
-                }
-            }
-            if let Some(application) = application {
-                core.act(|state, effects| state.applications.main_done(application, well, effects.now));
+                Err(exception) => Run { application, promise }.failed(core, exception),
+                Ok(graphs) => Run { application, promise }.execute(core, graphs, None),
             }
         });
         pending
@@ -171,6 +148,7 @@ impl Dispatcher {
             let main = match parallelism {
                 Some(0) => Err(wording::bad_parallelism()),
                 _ => {
+                    let method = format!("{class}.main");
                     let call = MiniProgram {
                         entry_class: class,
                         args: Arc::clone(&setting.args),
@@ -180,9 +158,15 @@ impl Dispatcher {
                     };
                     catch_unwind(AssertUnwindSafe(|| program(&call)))
                         .unwrap_or_else(|payload| Err(JavaException::from_panic(&*payload)))
+                        .map_err(|thrown| thrown.thrown_in(&method))
                 }
             };
-            then(&core, main.map(|jobs| (jobs, setting)).map_err(wording::main_failed));
+            let main = main.map(|jobs| (jobs, setting)).map_err(|thrown| match thrown.class() {
+                // That is thrown before `main` is called: there is none, or no class that it could be in.
+                wording::INVOCATION => JavaException::completion(thrown),
+                _ => wording::main_failed(thrown),
+            });
+            then(&core, main);
         });
         if let Err(error) = spawned {
             // What was to come next is dropped, and with it the promise.
@@ -198,7 +182,8 @@ impl Dispatcher {
         };
         let (promise, pending) = Pending::promise();
         let id = graph.job_id;
-        let answer = move |initialized: Answer<()>| promise.complete(Ok(initialized.map(|()| id)));
+        let answer =
+            move |_: &mut Effects, initialized: Answer<()>| promise.complete(Ok(initialized.map(|()| id)));
         self.core.act(|state, effects| submit_job(state, effects, graph, None, answer));
         pending
     }
@@ -229,6 +214,50 @@ impl Dispatcher {
     }
 }
 
+/// The part of a run after `main` has built its jobs: they are executed one after the other, each when the one before
+/// has been initialised.
+struct Run {
+    application: Option<ApplicationId>,
+    promise: Promise<Answer<JobId>>,
+}
+
+impl Run {
+    fn execute(self, core: &Arc<Core>, mut graphs: VecDeque<JobGraph>, first: Option<JobId>) {
+        let Some(graph) = graphs.pop_front() else {
+            // It is for who runs a jar that a program is to have jobs, not for an application.
+            self.main_is_done(core, true);
+            self.promise.complete(Ok(first.ok_or_else(wording::no_jobs)));
+            return;
+        };
+        let (id, name) = (graph.job_id, graph.name.clone());
+        let application = self.application;
+        let answer = move |effects: &mut Effects, initialized: Answer<()>| {
+            effects.then(move |core| match initialized {
+                Ok(()) => self.execute(core, graphs, first.or(Some(id))),
+                Err(cause) => {
+                    let cause = match cause.class() {
+                        wording::INITIALIZATION => wording::rethrown(cause),
+                        _ => cause,
+                    };
+                    self.failed(core, wording::main_failed(wording::execute_failed(&name, cause)));
+                }
+            });
+        };
+        core.act(|state, effects| submit_job(state, effects, graph, application, answer));
+    }
+
+    fn failed(self, core: &Arc<Core>, exception: JavaException) {
+        self.main_is_done(core, false);
+        self.promise.complete(Ok(Err(exception)));
+    }
+
+    fn main_is_done(&self, core: &Arc<Core>, well: bool) {
+        if let Some(application) = self.application {
+            core.act(|state, effects| state.applications.main_done(application, well, effects.now));
+        }
+    }
+}
+
 fn claim_mode(configuration: &Configuration) -> Option<ClaimMode> {
     configuration.get_raw("execution.state-recovery.claim-mode")?.to_ascii_uppercase().parse().ok()
 }
@@ -238,7 +267,7 @@ fn submit_job(
     effects: &mut Effects,
     graph: JobGraph,
     application: Option<ApplicationId>,
-    answer: impl FnOnce(Answer<()>) + Send + 'static,
+    answer: impl FnOnce(&mut Effects, Answer<()>) + Send + 'static,
 ) {
     if !state.open {
         effects.then(move |_| drop((graph, answer)));

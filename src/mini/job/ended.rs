@@ -30,7 +30,7 @@ pub(super) fn end(state: &mut State, effects: &mut Effects, id: JobId, status: J
     if status == JobStatus::Finished {
         state.data_sets.extend(job.graph.data_sets.iter().copied());
     }
-    let result = job.result();
+    let result = job.result(state.settings.flink_2);
     for promise in job.result_waiters.drain(..) {
         promise.complete(Ok(Ok(result.clone())));
     }

@@ -18,7 +18,7 @@ use crate::mini::{savepoint_store, wording};
 use crate::savepoint::ClaimMode;
 
 /// Told when a job has been initialised, whether well or not. Called under the cluster's lock: it is to be quick.
-pub(crate) type Waiter = Box<dyn FnOnce(Answer<()>) + Send>;
+pub(crate) type Waiter = Box<dyn FnOnce(&mut Effects, Answer<()>) + Send>;
 
 /// Accepts a job, unless its id is taken.
 pub(crate) fn submit(
@@ -30,7 +30,7 @@ pub(crate) fn submit(
 ) -> bool {
     let id = graph.job_id;
     if state.jobs.contains_key(&id) || state.ever_ended.contains(&id) {
-        answer(Err(wording::duplicate_job()));
+        answer(effects, Err(wording::duplicate_job()));
         // Functions of the caller's are not dropped under the lock.
         effects.then(move |_| drop(graph));
         return false;
@@ -157,6 +157,6 @@ fn initialized(
         }
     };
     for waiter in waiting {
-        waiter(answer.clone());
+        waiter(effects, answer.clone());
     }
 }

@@ -118,14 +118,17 @@ impl Job {
         message.duration = millis(self.started_at(), self.ended_at().unwrap_or(now));
         message.last_modification = last.max();
         message.tasks = counts(tasks);
-        message.job_type = Some(self.job_type().into());
-        message.scheduler_type = self.has_vertices().then(|| settings.scheduler().into());
-        message.pending_operators = Some(0);
+        if settings.is_flink_2() {
+            message.job_type = Some(self.job_type().into());
+            message.scheduler_type = self.has_vertices().then(|| settings.scheduler().into());
+            message.pending_operators = Some(0);
+        }
         message
     }
 
     pub(crate) fn details(&self, settings: &Settings, now: i64) -> JobDetails {
         let vertices = if self.has_vertices() { self.vertices(now) } else { Vec::new() };
+        let of_flink_2 = self.has_vertices() && settings.is_flink_2();
         JobDetails {
             job_id: self.id,
             name: self.graph.name.clone(),
@@ -140,9 +143,9 @@ impl Job {
             status_counts: counts(vertices.iter().map(|vertex| &vertex.status)),
             vertices,
             plan: if self.has_vertices() { self.plan() } else { JobPlan::default() },
-            application_id: self.has_vertices().then_some(self.application),
-            scheduler_type: self.has_vertices().then(|| settings.scheduler().into()),
-            pending_operators: Some(0),
+            application_id: of_flink_2.then_some(self.application),
+            scheduler_type: of_flink_2.then(|| settings.scheduler().into()),
+            pending_operators: settings.is_flink_2().then_some(0),
         }
     }
 
@@ -231,7 +234,8 @@ impl Job {
         accumulators::merge(&tasks)
     }
 
-    pub(crate) fn result(&self) -> JobResult {
+    /// Flink 2 tells more of it than Flink 1.
+    pub(crate) fn result(&self, flink_2: bool) -> JobResult {
         let ended = self.ended_at().unwrap_or_default();
         JobResult {
             job_id: self.id,
@@ -248,10 +252,10 @@ impl Job {
                 .as_ref()
                 .filter(|_| self.status == JobStatus::Failed)
                 .map(|failure| FailureCause::read(failure.class(), &failure.stack_trace())),
-            job_name: Some(self.graph.name.clone()),
-            application_id: Some(self.application),
-            start_time: Some(self.started_at()),
-            end_time: Some(ended),
+            job_name: flink_2.then(|| self.graph.name.clone()),
+            application_id: flink_2.then_some(self.application),
+            start_time: flink_2.then(|| self.started_at()),
+            end_time: flink_2.then_some(ended),
         }
     }
 
@@ -287,7 +291,7 @@ impl Job {
         }
     }
 
-    pub(crate) fn config(&self) -> JobConfigInfo {
+    pub(crate) fn config(&self, settings: &Settings) -> JobConfigInfo {
         let restart_strategy = match self.graph.restart_strategy {
             _ if !self.graph.restart_strategy_chosen => "Cluster level default restart strategy".into(),
             RestartStrategy::None => "Restart deactivated".into(),
@@ -303,7 +307,7 @@ impl Job {
                 job_parallelism: Some(self.graph.parallelism),
                 object_reuse: false,
                 user_config: BTreeMap::new(),
-                execution_mode: Some("PIPELINED".into()),
+                execution_mode: (!settings.is_flink_2()).then(|| "PIPELINED".into()),
             }),
         }
     }
@@ -359,6 +363,10 @@ pub(crate) fn plan(graph: &crate::mini::graph::JobGraph, parallelisms: &[u32]) -
 }
 
 impl Settings {
+    pub(crate) fn is_flink_2(&self) -> bool {
+        self.flink_version.major >= 2
+    }
+
     pub(crate) fn scheduler(&self) -> &'static str {
         if self.adaptive { "Adaptive" } else { "Default" }
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use crate::accumulator::AccumulatorValue;
-use crate::mini::exception::JavaException;
-use crate::mini::lock;
+use crate::mini::exception::{JavaException, TaskResult};
+use crate::mini::{lock, wording};
 
 /// Which of Flink's accumulators one is; two of different kinds cannot be merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +24,15 @@ pub(crate) enum AccumulatorKind {
     Average,
     Histogram,
     List,
+    /// A program's own, by its class.
+    Own(&'static str),
 }
 
+/// How two values of a program's own accumulator become one.
+pub(super) type MergeFn = fn(&mut AccumulatorValue, &AccumulatorValue) -> TaskResult;
+
 impl AccumulatorKind {
-    /// Flink's class, without its package.
+    /// The class, without its package.
     pub(crate) fn class(self) -> &'static str {
         match self {
             Self::IntCounter => "IntCounter",
@@ -41,6 +47,14 @@ impl AccumulatorKind {
             Self::Average => "AverageAccumulator",
             Self::Histogram => "Histogram",
             Self::List => "ListAccumulator",
+            Self::Own(class) => class.rsplit(['.', '$']).next().unwrap_or(class),
+        }
+    }
+
+    fn class_with_package(self) -> String {
+        match self {
+            Self::Own(class) => class.into(),
+            flinks => format!("org.apache.flink.api.common.accumulators.{}", flinks.class()),
         }
     }
 
@@ -62,29 +76,35 @@ impl AccumulatorKind {
             Self::Average => Content::Average { count: 0, sum: 0.0 },
             Self::Histogram => Content::Histogram(BTreeMap::new()),
             Self::List => Content::List(Vec::new()),
+            Self::Own(_) => Content::Own { value: AccumulatorValue::Null, merge: |_, _| Ok(()) },
         }
     }
 }
 
 /// An accumulator of a task, or of several merged.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct AccumulatorState {
     kind: AccumulatorKind,
     content: Content,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 enum Content {
     Integer(i64),
     Float(f64),
     Average { count: i64, sum: f64 },
     Histogram(BTreeMap<i32, i32>),
     List(Vec<AccumulatorValue>),
+    Own { value: AccumulatorValue, merge: MergeFn },
 }
 
 impl AccumulatorState {
     pub(crate) fn new(kind: AccumulatorKind) -> Self {
         Self { kind, content: kind.initial() }
+    }
+
+    pub(super) fn own(class: &'static str, value: AccumulatorValue, merge: MergeFn) -> Self {
+        Self { kind: AccumulatorKind::Own(class), content: Content::Own { value, merge } }
     }
 
     pub(crate) fn kind(&self) -> AccumulatorKind {
@@ -116,16 +136,19 @@ impl AccumulatorState {
     }
 
     /// # Errors
-    /// Flink's, if the two are not of the same kind.
+    /// Flink's, if the two are not of the same kind; what the merging of a program's own accumulator fails with.
     pub(crate) fn merge(&mut self, other: &Self) -> Result<(), JavaException> {
+        self.merged_with(other).map_err(|cause| JavaException::wrapping(wording::FLINK, cause))
+    }
+
+    fn merged_with(&mut self, other: &Self) -> Result<(), JavaException> {
         if self.kind != other.kind {
             return Err(JavaException::new(
                 "java.lang.UnsupportedOperationException",
                 format!(
-                    "The accumulators have different types: org.apache.flink.api.common.accumulators.{} and \
-                     org.apache.flink.api.common.accumulators.{}",
-                    self.kind.class(),
-                    other.kind.class()
+                    "The accumulators have different types: {} and {}",
+                    self.kind.class_with_package(),
+                    other.kind.class_with_package()
                 ),
             ));
         }
@@ -143,6 +166,14 @@ impl AccumulatorState {
                 }
             }
             (Content::List(list), Content::List(more)) => list.extend_from_slice(more),
+            (Content::Own { value, merge }, Content::Own { value: more, .. }) => {
+                // The one function of a caller's that runs under the cluster's lock: it has nothing but the values.
+                return catch_unwind(AssertUnwindSafe(|| merge(value, more)))
+                    .unwrap_or_else(|payload| Err(JavaException::from_panic(&*payload)))
+                    .map_err(|thrown| {
+                        thrown.thrown_in(&format!("{}.merge", self.kind.class_with_package()))
+                    });
+            }
             _ => {}
         }
         Ok(())
@@ -160,6 +191,7 @@ impl AccumulatorState {
                 AccumulatorValue::Map(counts.iter().map(|(k, v)| (integer(k), integer(v))).collect())
             }
             Content::List(list) => AccumulatorValue::List(list.clone()),
+            Content::Own { value, .. } => value.clone(),
         }
     }
 }
@@ -266,6 +298,27 @@ impl ListAccumulator {
 
 accumulators!(@debug ListAccumulator);
 
+/// An accumulator of a class of the program's own.
+///
+/// Clones are the same accumulator, and so is another of the same name in this task. Values of all tasks are merged by
+/// the function that it was made with.
+#[derive(Clone)]
+pub struct OwnAccumulator(pub(super) Shared);
+
+impl OwnAccumulator {
+    /// Changes the value.
+    pub fn update(&self, change: impl FnOnce(&mut AccumulatorValue)) {
+        // Not under the lock: it is the caller's code.
+        let mut value = lock(&self.0).value();
+        change(&mut value);
+        if let Content::Own { value: own, .. } = &mut lock(&self.0).content {
+            *own = value;
+        }
+    }
+}
+
+accumulators!(@debug OwnAccumulator);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,6 +346,28 @@ mod tests {
         assert_eq!(merged(histogram(7), histogram(7)), "{7=2}");
         let list = |text: &str| of(ListAccumulator::KIND, |shared| ListAccumulator(shared).add(text));
         assert_eq!(merged(list("a"), list("b")), "[a, b]");
+    }
+
+    #[test]
+    fn a_programs_own_is_merged_by_its_function() {
+        let own = |merge: MergeFn, integer| {
+            AccumulatorState::own("com.acme.Jobs$Greatest", AccumulatorValue::Integer(integer), merge)
+        };
+        let greatest: MergeFn = |value, more| {
+            *value = AccumulatorValue::Integer(value.as_i64().max(more.as_i64()).unwrap_or(0));
+            Ok(())
+        };
+        let mut one = own(greatest, 3);
+        one.merge(&own(greatest, 7)).unwrap();
+        assert_eq!((one.value().as_i64(), one.kind().class()), (Some(7), "Greatest"));
+
+        let refuses: MergeFn = |_, _| Err(JavaException::new("a.B", "not these"));
+        let refused = own(refuses, 3).merge(&own(refuses, 7)).unwrap_err();
+        assert_eq!(refused.to_string(), "org.apache.flink.util.FlinkException: a.B: not these");
+        assert!(refused.stack_trace().contains("\tat com.acme.Jobs$Greatest.merge("), "{refused:?}");
+        let panics: MergeFn = |_, _| panic!("on purpose");
+        let refused = own(panics, 3).merge(&own(panics, 7)).unwrap_err();
+        assert!(refused.root().to_string().contains("on purpose"), "{refused:?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::accumulators::*;
 use super::control::{Barrier, BarrierKind, Deployed};
 use super::state::{Kept, KeyedState, ListState, Owner, StateSnapshot, TaskSnapshot, ValueState};
+use crate::accumulator::AccumulatorValue;
 use crate::config::Configuration;
 use crate::ids::JobId;
 use crate::mini::core::Core;
@@ -515,7 +516,52 @@ accumulators! {
 }
 
 impl TaskContext {
+    /// One of a class of the program's own, such as `com.acme.Distinct`, that begins with this value.
+    ///
+    /// `merge` adds another task's value to the first. It is called under the cluster's lock, so it has to be quick
+    /// and must not use the cluster. If it fails, so does the accumulator, and nothing else.
+    ///
+    /// # Examples
+    /// ```
+    /// use flink_client::AccumulatorValue;
+    /// use flink_client::mini::{MiniCluster, MiniClusterClient, MiniClusterConfiguration, MiniJob};
+    /// use flink_client::ClusterClient;
+    ///
+    /// let job = MiniJob::new("longest").vertex("source", 2, |task| {
+    ///     let name = "x".repeat(task.subtask_index() as usize + 1);
+    ///     let initial = AccumulatorValue::Text(String::new());
+    ///     let longest = task.own_accumulator("longest", "com.acme.LongestText", initial, |one, other| {
+    ///         if other.as_str().map(str::len) > one.as_str().map(str::len) {
+    ///             *one = other.clone();
+    ///         }
+    ///         Ok(())
+    ///     });
+    ///     longest.update(|value| *value = AccumulatorValue::Text(name));
+    ///     Ok(())
+    /// });
+    /// let cluster = MiniCluster::start(MiniClusterConfiguration::new().slots_per_task_manager(2))?;
+    /// let client = MiniClusterClient::new(cluster.configuration().clone(), cluster.clone());
+    /// let result = client.job_result(cluster.submit(job).wait()?).wait()?;
+    /// assert_eq!(result.accumulators.value("longest")?.as_str(), Some("xx"));
+    /// # Ok::<(), flink_client::Error>(())
+    /// ```
+    pub fn own_accumulator(
+        &self,
+        name: &str,
+        class: &'static str,
+        initial: AccumulatorValue,
+        merge: fn(&mut AccumulatorValue, &AccumulatorValue) -> TaskResult,
+    ) -> OwnAccumulator {
+        OwnAccumulator(self.accumulator_of(name, AccumulatorState::own(class, initial, merge)))
+    }
+
     fn accumulator(&self, name: &str, kind: AccumulatorKind) -> Shared {
+        self.accumulator_of(name, AccumulatorState::new(kind))
+    }
+
+    fn accumulator_of(&self, name: &str, initial: AccumulatorState) -> Shared {
+        let kind = initial.kind();
+        let made = Arc::new(std::sync::Mutex::new(initial));
         let mut accumulators = lock(&self.deployed.control.accumulators);
         if let Some(known) = accumulators.get(name) {
             if lock(known).kind() == kind {
@@ -523,9 +569,8 @@ impl TaskContext {
             }
             // One of another kind under the same name is not seen by anyone, as in a job of one task in Flink it would
             // have been refused; across tasks the merge says so.
-            return Arc::new(std::sync::Mutex::new(AccumulatorState::new(kind)));
+            return made;
         }
-        let made = Arc::new(std::sync::Mutex::new(AccumulatorState::new(kind)));
         accumulators.insert(name.into(), Arc::clone(&made));
         made
     }

@@ -9,7 +9,7 @@ mod state;
 pub(crate) use self::accumulators::AccumulatorState;
 pub use self::accumulators::{
     AverageAccumulator, DoubleCounter, DoubleMaximum, DoubleMinimum, HistogramAccumulator, IntCounter,
-    IntMaximum, IntMinimum, ListAccumulator, LongCounter, LongMaximum, LongMinimum,
+    IntMaximum, IntMinimum, ListAccumulator, LongCounter, LongMaximum, LongMinimum, OwnAccumulator,
 };
 pub use self::context::{CoordinationRequest, TaskContext};
 pub(crate) use self::control::{Barrier, BarrierKind, Control, Deployed};

@@ -266,9 +266,6 @@ fn what_has_ended_cannot_be_cancelled_and_what_is_unknown_is_not_found() {
         lab.client.job_result(unknown).wait().unwrap_err(),
         lab.client.accumulators(unknown).wait().unwrap_err(),
         lab.client.trigger_savepoint(unknown, Some("/tmp/x"), Default::default()).wait().unwrap_err(),
-        lab.client.trigger_savepoint(job, Some("/tmp/x"), Default::default()).wait().unwrap_err(),
-        lab.client.stop_with_savepoint(job, false, Some("/tmp/x"), Default::default()).wait().unwrap_err(),
-        lab.client.trigger_checkpoint(job, Default::default()).wait().unwrap_err(),
         lab.client.send_coordination_request(job, "x", vec![]).wait().unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::JobNotFound, "{error}");

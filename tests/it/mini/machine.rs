@@ -120,7 +120,7 @@ fn check_changes(changes: &[JobStatusChange]) {
 fn check_refusal(error: &flink_client::Error) {
     let known = matches!(
         error.kind(),
-        ErrorKind::JobNotFound
+        ErrorKind::JobAlreadyTerminal
             | ErrorKind::JobNotReady
             | ErrorKind::SavepointFailed
             | ErrorKind::CheckpointFailed

@@ -6,4 +6,4 @@ mod machine;
 mod savepoints;
 mod stops;
 mod submit;
-mod support;
+pub(crate) mod support;

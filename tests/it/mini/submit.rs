@@ -7,10 +7,6 @@ use flink_client::{ClusterClient, ErrorKind, ExecutionPlan, JobId, JobStatus};
 
 use super::support::{Lab, endless};
 
-fn short(name: &str) -> MiniJob {
-    MiniJob::new(name).vertex("source", 1, |_task| Ok(()))
-}
-
 #[test]
 fn a_program_is_given_what_it_is_run_with() {
     let lab = Lab::new(4);
@@ -120,17 +116,6 @@ fn an_id_is_taken_once_while_its_job_runs_and_after() {
     let refused = submit().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::DuplicateJob, "{refused}");
     assert_eq!(refused.job_id(), Some(id));
-}
-
-#[test]
-fn a_program_of_several_jobs_answers_the_first_and_runs_them_all() {
-    let lab = Lab::new(1);
-    lab.cluster.register_program("com.acme.Twice", |_| vec![short("first"), short("second")]);
-    let plan = ExecutionPlan::jar(lab.jar("program-class: com.acme.Twice\n"));
-    let first = lab.client.submit_job(plan).wait().unwrap();
-    assert_eq!(lab.client.job_result(first).wait().unwrap().job_name.as_deref(), Some("first"));
-    let names: Vec<_> = lab.client.list_jobs().wait().unwrap().into_iter().map(|job| job.job_name).collect();
-    assert_eq!(names, ["second", "first"]);
 }
 
 #[test]

@@ -110,7 +110,7 @@ pub(super) fn counting(parallelism: u32) -> MiniJob {
 }
 
 /// A ZIP file with nothing but a stored manifest.
-pub(super) fn jar(manifest: &str) -> Vec<u8> {
+pub(crate) fn jar(manifest: &str) -> Vec<u8> {
     const NAME: &[u8] = b"META-INF/MANIFEST.MF";
     let size = u32::try_from(manifest.len()).unwrap().to_le_bytes();
     let mut common = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
