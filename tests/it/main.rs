@@ -1,5 +1,9 @@
 //! Behaviour as a program sees it: one binary, so that it links once.
 
+// What needs Java is left to the tests against a real Flink.
+#[allow(dead_code)]
+mod contract;
+mod contract_targets;
 mod double;
 mod exactly_once;
 mod faults;

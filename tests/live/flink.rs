@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use flink_client::RestClusterClient;
-
-use crate::contract::{Client, Flink, Rest, Target};
+use crate::contract::{self, Client, Flink, Rest, Target};
 use crate::support::{Cluster, Environment, Settings, shared};
 
 mod every {
@@ -110,5 +108,5 @@ impl Target for Dedicated {
 }
 
 fn connect(cluster: &Cluster) -> Rest {
-    RestClusterClient::connect(cluster.url()).expect("the address is one")
+    contract::connect(cluster.url())
 }

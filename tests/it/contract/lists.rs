@@ -35,6 +35,8 @@ macro_rules! contract_tests {
                 a_limit_of_the_callers_ends_the_wait_and_not_the_job
             ]
             coordination: [
+                a_coordinator_answers_each_request_once
+                a_coordinator_that_throws_is_a_server_error
                 an_operator_without_a_coordinator_is_not_found
                 a_job_that_initialises_has_no_coordinators_yet
                 heartbeats_are_taken_whatever_the_job_does
@@ -231,10 +233,6 @@ macro_rules! contract_tests {
     };
     (java, $target:path) => {
         $crate::contract::contract_tests! { $target =>
-            coordination: [
-                a_coordinator_answers_each_request_once
-                a_coordinator_that_throws_is_a_server_error
-            ]
             graphs: [
                 a_job_graph_runs_as_the_job_that_it_names
                 a_stream_graph_runs_where_flink_takes_it

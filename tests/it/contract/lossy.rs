@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use flink_client::StandaloneClusterId;
+use flink_client::mini::MiniClusterId;
 use flink_client::{
     ClusterClient, ExponentialWaitStrategy, RestClusterClient, RestClusterClientConfiguration,
 };
@@ -47,7 +47,7 @@ impl Lossy {
             .retry_strategy(ExponentialWaitStrategy::new(TICK, TICK, 1.0).unwrap())
             .build()
             .unwrap();
-        RestClusterClient::new(configuration, StandaloneClusterId).unwrap()
+        RestClusterClient::new(configuration, MiniClusterId).unwrap()
     }
 
     /// How many requests with that line have come by.

@@ -5,7 +5,7 @@
 //!
 //! - `every`: what any [`ClusterClient`] does;
 //! - `rest`: what only the REST client offers, or what is seen through it;
-//! - `java`: what needs Java to make the request: serialised graphs, coordination requests.
+//! - `java`: what needs Java to make the request: serialised graphs.
 //!
 //! A behaviour that no list names is dead code, which the build refuses.
 //!
@@ -42,13 +42,20 @@ pub(crate) use lists::contract_tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use flink_client::{ClusterClient, RestClusterClient, StandaloneClusterId};
+use flink_client::mini::MiniClusterId;
+use flink_client::{ClusterClient, RestClusterClient, RestClusterClientConfiguration};
 
-/// Any client; the cluster's name does not matter to a behaviour.
-pub(crate) type Client = Arc<dyn ClusterClient<ClusterId = StandaloneClusterId>>;
+/// Any client. The cluster's name does not matter to a behaviour; it is the one that a mini cluster's client has.
+pub(crate) type Client = Arc<dyn ClusterClient<ClusterId = MiniClusterId>>;
 
 /// The REST client.
-pub(crate) type Rest = RestClusterClient<StandaloneClusterId>;
+pub(crate) type Rest = RestClusterClient<MiniClusterId>;
+
+/// A REST client of the cluster at this address.
+pub(crate) fn connect(address: &str) -> Rest {
+    let configuration = RestClusterClientConfiguration::builder().address(address).build();
+    RestClusterClient::new(configuration.unwrap(), MiniClusterId).expect("nothing to go wrong")
+}
 
 /// Whose answers a target gives: a few differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +94,7 @@ pub(crate) trait Target: Send + Sync {
     /// Whether the cluster's own process, or what stands for it, has ended.
     fn has_ended(&self) -> bool;
 
-    /// Runs a main class of the test jobs outside of the cluster and gives what it prints. Panics for a target
-    /// without Java.
+    /// Runs a main class of the test jobs outside of the cluster and gives what it prints. A target without Java has
+    /// `jobs.EchoRequest` and panics for all others.
     fn run_java(&self, main_class: &str, arguments: &[&str]) -> String;
 }
