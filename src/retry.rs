@@ -122,7 +122,10 @@ impl WaitStrategy for ExponentialWaitStrategy {
 
 /// The same wait after every attempt, as Flink's `rest.retry.delay` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FixedWaitStrategy(pub Duration);
+pub struct FixedWaitStrategy(
+    /// How long.
+    pub Duration,
+);
 
 impl WaitStrategy for FixedWaitStrategy {
     fn wait_time(&self, _attempt: u32) -> Duration {

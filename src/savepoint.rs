@@ -44,7 +44,7 @@ java_enum! {
 }
 
 /// How far an operation is that was started by a trigger and goes on in the cluster.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum OperationStatus<T> {
     /// It goes on.

@@ -5,22 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ureq::http::{HeaderName, HeaderValue};
-
 use crate::config::{Configuration, options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rest::bearer::Bearer;
+use crate::rest::headers::{Authorization, Checked, Headers};
 use crate::rest::leader::{AddressList, FixedAddress, LeaderRetriever, Unsaid};
 use crate::rest::request::{RetryEvent, RetryHook};
 use crate::rest::tls::{Setting, Tls, TlsSettings};
 use crate::rest::transport::Limits;
 use crate::retry::{ExponentialWaitStrategy, FixedWaitStrategy, WaitStrategy};
 use crate::runtime::Runtime;
-
-/// The environment variable with headers for every request: `name:value`, one a line.
-pub(crate) const HEADERS_VARIABLE: &str = "FLINK_REST_CLIENT_HEADERS";
 
 /// The first wait before a retry; the longest is `rest.retry.delay`.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -54,7 +48,7 @@ pub struct RestClusterClientConfiguration {
     pub(crate) leader: Arc<dyn LeaderRetriever>,
     /// Where the web interface is: the first address.
     address: String,
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) headers: Checked,
     pub(crate) limits: Limits,
     pub(crate) await_leader: Duration,
     pub(crate) max_attempts: u32,
@@ -124,8 +118,7 @@ pub struct RestClusterClientConfigurationBuilder {
     addresses: Vec<String>,
     leader: Option<Arc<dyn LeaderRetriever>>,
     high_availability: Option<String>,
-    headers: Vec<(String, String)>,
-    authorization: Option<Authorization>,
+    headers: Headers,
     connection_timeout: Option<Duration>,
     idleness_timeout: Option<Duration>,
     answer_timeout: Option<Duration>,
@@ -139,14 +132,6 @@ pub struct RestClusterClientConfigurationBuilder {
     runtime: Option<Runtime>,
     tls: TlsSettings,
     proxy: Option<String>,
-}
-
-/// Who the client says that it is, in the header of that name. There is one: what is set last wins.
-#[derive(Clone)]
-enum Authorization {
-    Header(String),
-    Basic { user: String, password: String },
-    From(Arc<Bearer>),
 }
 
 impl RestClusterClientConfigurationBuilder {
@@ -169,11 +154,7 @@ impl RestClusterClientConfigurationBuilder {
             self.addresses = vec![address];
         }
         self.configuration = configuration.clone();
-        if let Ok(headers) = std::env::var(HEADERS_VARIABLE) {
-            for (name, value) in headers_of(&headers)? {
-                self = self.header(name, value);
-            }
-        }
+        self.headers.add_of_environment()?;
         Ok(self)
     }
 
@@ -206,19 +187,13 @@ impl RestClusterClientConfigurationBuilder {
     ///
     /// The header `authorization` takes the place of what [`basic_auth`](Self::basic_auth) and the like have set.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let (name, value) = (name.into(), value.into());
-        if name.eq_ignore_ascii_case("authorization") {
-            self.authorization = Some(Authorization::Header(value));
-        } else {
-            self.headers.push((name, value));
-        }
+        self.headers.add(name.into(), value.into());
         self
     }
 
     /// Sends `authorization: Basic …` with every request. The user's name cannot have a colon.
     pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
-        self.authorization =
-            Some(Authorization::Basic { user: user.to_owned(), password: password.to_owned() });
+        self.headers.authorize(Authorization::Basic { user: user.to_owned(), password: password.to_owned() });
         self
     }
 
@@ -246,7 +221,7 @@ impl RestClusterClientConfigurationBuilder {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn bearer_token_from(mut self, source: impl Fn() -> Result<String> + Send + Sync + 'static) -> Self {
-        self.authorization = Some(Authorization::From(Arc::new(Bearer::new(source))));
+        self.headers.authorize(Authorization::From(Arc::new(Bearer::new(source))));
         self
     }
 
@@ -422,20 +397,7 @@ impl RestClusterClientConfigurationBuilder {
         };
         let proxy = self.proxy.as_deref().map(proxy).transpose()?;
         let tls = self.tls.ready()?;
-        let mut headers: Vec<_> =
-            self.headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_>>()?;
-        let bearer = match self.authorization {
-            Some(Authorization::From(bearer)) => Some(bearer),
-            Some(Authorization::Header(value)) => {
-                headers.push(header("authorization", &value)?);
-                None
-            }
-            Some(Authorization::Basic { user, password }) => {
-                headers.push(header("authorization", &basic(&user, &password)?)?);
-                None
-            }
-            None => None,
-        };
+        let (headers, bearer) = self.headers.ready()?;
         Ok(RestClusterClientConfiguration {
             headers,
             configuration: self.configuration,
@@ -490,7 +452,7 @@ impl fmt::Debug for RestClusterClientConfigurationBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RestClusterClientConfigurationBuilder")
             .field("addresses", &self.addresses)
-            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("headers", &self.headers)
             .finish_non_exhaustive()
     }
 }
@@ -521,14 +483,6 @@ fn configured_address(configuration: &Configuration, tls: bool) -> Result<Option
     Ok(Some(address))
 }
 
-/// A colon in the name would move the rest of it into the password.
-fn basic(user: &str, password: &str) -> Result<String> {
-    if user.contains(':') {
-        return Err(Error::new(ErrorKind::Configuration, "the user's name for basic_auth has a colon in it"));
-    }
-    Ok(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
-}
-
 /// The address may hold a password, so errors do not show it.
 fn proxy(address: &str) -> Result<ureq::Proxy> {
     let refuse = || {
@@ -541,38 +495,6 @@ fn proxy(address: &str) -> Result<ureq::Proxy> {
         // SOCKS would be left out silently, and an https proxy be shown the client's certificate for the cluster.
         _ => Err(refuse()),
     }
-}
-
-/// Headers of the environment variable. From a shell the line break between two often comes as `\n`, two characters.
-fn headers_of(text: &str) -> Result<Vec<(String, String)>> {
-    let text = text.replace("\\n", "\n");
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines
-        .map(|line| match line.split_once(':') {
-            Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
-            None => Err(Error::new(
-                ErrorKind::Configuration,
-                format!("the environment variable {HEADERS_VARIABLE} has a line without a colon"),
-            )
-            .with_hint("write name:value, one a line")),
-        })
-        .collect()
-}
-
-/// A header, or an error that names it and never shows its value.
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
-    let refuse = |what: &str| {
-        Error::new(ErrorKind::Configuration, format!("the header {name:?} cannot be sent: {what}"))
-    };
-    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refuse("its name is none"))?;
-    let reserved = ["host", "content-length", "transfer-encoding", "connection", "content-type", "expect"];
-    if reserved.contains(&parsed.as_str()) {
-        return Err(refuse("the client sets it itself"));
-    }
-    let mut value =
-        HeaderValue::from_str(value).map_err(|_| refuse("its value has characters that no header has"))?;
-    value.set_sensitive(true);
-    Ok((parsed, value))
 }
 
 fn positive(key: &str, limit: Option<Duration>, default_seconds: u64) -> Result<Duration> {
@@ -666,25 +588,6 @@ mod tests {
         let port = [("rest.address", "h"), ("rest.port", "9081")];
         assert_eq!(url(&port, "a").unwrap(), "http://a:9081");
         assert_eq!(url(&port, "http://a").unwrap(), "http://a");
-    }
-
-    #[test]
-    fn headers_are_checked_and_never_shown() {
-        let build = |name: &str, value: &str| {
-            RestClusterClientConfiguration::builder().address("h:1").header(name, value).build()
-        };
-        let shown = format!("{:?}", build("x-token", "hunter2").unwrap());
-        assert!(shown.contains("x-token") && !shown.contains("hunter2"), "{shown}");
-        for (name, value) in [("x y", "hunter2"), ("x", "hunter2\r\nhost: evil"), ("Host", "hunter2")] {
-            let error = build(name, value).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Configuration);
-            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
-        }
-        assert_eq!(
-            headers_of("Cookie:a=12:345\\nX: y\n\n").unwrap(),
-            [("Cookie".to_owned(), "a=12:345".to_owned()), ("X".to_owned(), "y".to_owned())]
-        );
-        assert!(headers_of("no colon").is_err());
     }
 
     #[test]

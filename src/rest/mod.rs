@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod config;
 mod connect;
 pub(crate) mod endpoint;
+mod headers;
 mod inspect;
 pub(crate) mod leader;
 pub(crate) mod messages;

@@ -1,5 +1,6 @@
 //! Behaviour as a program sees it: one binary, so that it links once.
 
+mod api;
 // What needs Java is left to the tests against a real Flink.
 #[allow(dead_code)]
 mod contract;

@@ -67,7 +67,7 @@ pub(crate) fn note(event: &RetryEvent<'_>) {
             bar.set_prefix(format!("attempt {} failed: {}", event.attempt, event.error));
         }
         _ if event.attempt == 1 => {
-            eprintln!("flink: {}: {}; trying again", event.operation, event.error);
+            eprintln!("flink: {}: {} (it is tried again)", event.operation, event.error);
         }
         _ => {}
     }
