@@ -129,8 +129,10 @@ pub(crate) struct Tries {
     unavailable_since: Option<Instant>,
     /// An attempt may have arrived whose answer never came.
     perhaps_sent: bool,
-    /// With or after that attempt the cluster was seen without a leader, or nobody was at its address: whoever took it
-    /// may be gone, with what it remembered.
+    /// Where that attempt went.
+    sent_to: Option<String>,
+    /// With or after that attempt the cluster was seen without a leader, nobody was at its address, or there was
+    /// another address: whoever took it may be gone, with what it remembered.
     leader_changed: bool,
     /// The server forgot an operation that these attempts had started.
     lost: bool,
@@ -144,9 +146,15 @@ impl Tries {
             began: Instant::now(),
             unavailable_since: None,
             perhaps_sent: false,
+            sent_to: None,
             leader_changed: false,
             lost: false,
         }
+    }
+
+    /// Those of a look at what these did.
+    fn of_a_look(&self) -> Self {
+        Self { perhaps_sent: self.perhaps_sent, sent_to: self.sent_to.clone(), ..Self::new() }
     }
 
     pub(crate) fn was_lost(&self) -> bool {
@@ -206,16 +214,27 @@ impl Tries {
         }
     }
 
-    fn note(&mut self, error: &Error, sent: Sent) {
+    fn note(&mut self, failed: &Failed) {
+        let error = &failed.error;
         if error.kind() == ErrorKind::Unavailable {
             self.unavailable_since.get_or_insert_with(Instant::now);
         } else {
             self.unavailable_since = None;
             self.counted += 1;
         }
-        self.perhaps_sent |= sent == Sent::Perhaps;
-        self.leader_changed |=
-            self.perhaps_sent && (is_without_leader(error) || error.kind() == ErrorKind::Connect);
+        if failed.sent == Sent::Perhaps {
+            self.perhaps_sent = true;
+            self.sent_to.clone_from(&failed.address);
+        }
+        // Without an address there was nobody to send to.
+        let nobody =
+            is_without_leader(error) || error.kind() == ErrorKind::Connect || failed.address.is_none();
+        self.leader_changed |= self.perhaps_sent && nobody;
+    }
+
+    /// An attempt goes to this address.
+    fn note_address(&mut self, address: &str) {
+        self.leader_changed |= self.perhaps_sent && self.sent_to.as_deref().is_some_and(|to| to != address);
     }
 }
 
@@ -237,6 +256,8 @@ pub(crate) struct Failed {
     pub(crate) error: Error,
     sent: Sent,
     lasting: bool,
+    /// Where the attempt went.
+    address: Option<String>,
 }
 
 impl Api {
@@ -271,6 +292,20 @@ impl Api {
         })
     }
 
+    /// A look at what the attempts of `tries` did. If the cluster changes its leader meanwhile, that counts for these
+    /// too: what is not to be seen then may have been done all the same.
+    pub(crate) async fn look<T: DeserializeOwned>(
+        &self,
+        operating: &Operating,
+        tries: &mut Tries,
+        call: Call<'_>,
+    ) -> Result<T> {
+        let mut looks = tries.of_a_look();
+        let seen = self.call(operating, &mut looks, &call).await;
+        tries.leader_changed |= looks.leader_changed;
+        seen
+    }
+
     /// Sends until there is an answer, and reads it as a `T`.
     ///
     /// # Errors
@@ -289,12 +324,12 @@ impl Api {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
+            tries.note(&failed);
             let error = match failed.error.kind() {
                 // It never came to a request.
                 ErrorKind::LocalFile => failed.error,
                 _ => failed.error.with_request(&request).with_attempts(tries.attempts, tries.began.elapsed()),
             };
-            tries.note(&error, failed.sent);
             let replay = call.endpoint.replay == Replay::Safe || !tries.perhaps_sent;
             if !passes(&error) || failed.lasting || !replay {
                 return Err(error);
@@ -313,10 +348,11 @@ impl Api {
         let base = match self.leader.leader_address() {
             Ok(base) => base,
             Err(error) => {
-                let failed = Failed { error, sent: Sent::No, lasting: false };
+                let failed = Failed { error, sent: Sent::No, lasting: false, address: None };
                 return Err(("looking up the leader".into(), failed));
             }
         };
+        tries.note_address(&base);
         let url = format!("{base}{}", call.path);
         let request = Request {
             method: call.endpoint.method,
@@ -328,16 +364,17 @@ impl Api {
             },
             patient: call.patient,
         };
-        let failed = match self.transport.send(&request) {
+        let (error, sent, lasting) = match self.transport.send(&request) {
             Ok(received) => match read(call, &received) {
                 Ok(value) => return Ok(value),
-                Err(failed) => failed,
+                Err((error, sent)) => (error, sent, false),
             },
-            Err(failure) => Failed { error: failure.error, sent: failure.sent, lasting: failure.lasting },
+            Err(failure) => (failure.error, failure.sent, failure.lasting),
         };
-        if matches!(failed.error.kind(), ErrorKind::Connect | ErrorKind::Unavailable | ErrorKind::Timeout) {
+        if matches!(error.kind(), ErrorKind::Connect | ErrorKind::Unavailable | ErrorKind::Timeout) {
             self.leader.address_failed(&base);
         }
+        let failed = Failed { error, sent, lasting, address: Some(base) };
         Err((format!("{} {url}", call.endpoint.method.as_str()), failed))
     }
 
@@ -387,7 +424,7 @@ fn is_without_leader(error: &Error) -> bool {
     error.kind() == ErrorKind::Unavailable && !error.server_errors().is_empty()
 }
 
-fn read<T: DeserializeOwned>(call: &Call<'_>, received: &Received) -> Result<T, Failed> {
+fn read<T: DeserializeOwned>(call: &Call<'_>, received: &Received) -> Result<T, (Error, Sent)> {
     let answer: Answer<'_> = received.answer();
     answer.read(call.endpoint.about, call.expected).map_err(|error| {
         let sent = match (error.kind(), answer.status) {
@@ -401,7 +438,7 @@ fn read<T: DeserializeOwned>(call: &Call<'_>, received: &Received) -> Result<T, 
             (ErrorKind::Decode | ErrorKind::Server | ErrorKind::TooLarge, 200..=299 | 500..) => Sent::Perhaps,
             _ => Sent::No,
         };
-        Failed { error, sent, lasting: false }
+        (error, sent)
     })
 }
 

@@ -23,8 +23,8 @@ use crate::rest::classify::job_failure;
 use crate::rest::endpoint;
 use crate::rest::messages::{
     DistributedCacheFile, EmptyResponse, JarList, JarPlanRequest, JarRunApplicationResponse, JarRunRequest,
-    JarRunResponse, JarUploadResponse, JobExecutionResultResponse, JobPlanResponse, JobSubmitRequest,
-    JobSubmitResponse,
+    JarRunResponse, JarUploadResponse, JobExecutionResultResponse, JobPlanResponse, JobStatusInfo,
+    JobSubmitRequest, JobSubmitResponse,
 };
 use crate::rest::multipart::{self, Multipart};
 use crate::rest::request::{Api, Call, Tries, passes};
@@ -396,7 +396,7 @@ impl Api {
             }
             self.pause(operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
             let look = Call::new(&endpoint::APPLICATION, &[&id], "the details of an application");
-            match self.get::<ApplicationDetails>(operating, look).await {
+            match self.look::<ApplicationDetails>(operating, &mut tries, look).await {
                 Ok(_) => return Ok(id),
                 Err(error) if error.kind() == ErrorKind::NotFound && !tries.leader_changed() => {}
                 Err(error) => return Err(tries.give_up(error)),
@@ -463,7 +463,7 @@ impl Api {
         } else {
             Some(error)
         };
-        let missing = match self.initialized(operating, job_id).await {
+        let missing = match self.initialized(operating, tries, job_id).await {
             Ok(job_id) => return Ok(Some(job_id)),
             Err(error) if error.kind() != ErrorKind::JobNotFound => {
                 return Err(tries.give_up(error).with_job_id(job_id));
@@ -479,30 +479,29 @@ impl Api {
                 let unknown = error.with_kind(ErrorKind::OutcomeUnknown).with_message(message);
                 Err(unknown.with_hint(hint))
             }
+            // Jars go with their JobManager, as what it remembers of jobs does.
+            Some(error) if error.kind() == ErrorKind::JarNotFound => Err(forgotten(error, job_id)),
             Some(error) => Err(tries.give_up(error)),
             None if !tries.leader_changed() => Ok(None),
-            None => {
-                let message = "the answer was lost, and the cluster has changed its leader since: it is not known \
-                               whether the job was submitted";
-                Err(missing.with_kind(ErrorKind::OutcomeUnknown).with_message(message).with_job_id(job_id))
-            }
+            None => Err(forgotten(missing, job_id)),
         }
     }
 
     /// The job's id, if the cluster knows it; an error if it could not even be initialised. Waits for that, as the
     /// submission itself would have.
-    async fn initialized(&self, operating: &Operating, job_id: JobId) -> Result<JobId> {
+    async fn initialized(&self, operating: &Operating, tries: &mut Tries, job_id: JobId) -> Result<JobId> {
         let mut looks = 0;
         let status = loop {
-            match self.job_status(operating, job_id).await? {
+            let call = Call::new(&endpoint::JOB_STATUS, &[&job_id], "the status of a job");
+            match self.look::<JobStatusInfo>(operating, tries, call).await?.status {
                 JobStatus::Initializing => self.between_looks(operating, &mut looks).await,
                 status => break status,
             }
         };
         if status == JobStatus::Failed {
             let call = Call::new(&endpoint::JOB_RESULT, &[&job_id], "the result of a job");
-            let result = self.get::<JobExecutionResultResponse>(operating, call).await?.into_result()?;
-            if let Some(result) = result {
+            let result = self.look::<JobExecutionResultResponse>(operating, tries, call).await?;
+            if let Some(result) = result.into_result()? {
                 let failure = job_failure(&result);
                 let at_start = matches!(
                     failure.kind(),
@@ -530,6 +529,13 @@ pub(crate) fn more_than_one_job(duplicate: Error, job_id: JobId) -> Error {
         .with_message(message)
         .with_job_id(job_id)
         .with_hint("run it as an application, or submit one job per program")
+}
+
+/// Whoever may have taken the job may be gone: that the cluster does not know it proves nothing.
+fn forgotten(error: Error, job_id: JobId) -> Error {
+    let message = "the answer was lost, and the cluster may have changed its leader since: it is not known whether \
+                   the job was submitted";
+    error.with_kind(ErrorKind::OutcomeUnknown).with_message(message).with_job_id(job_id)
 }
 
 fn program(plan: &ExecutionPlan, job_id: Option<JobId>) -> JarPlanRequest<'_> {

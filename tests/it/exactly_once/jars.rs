@@ -110,6 +110,40 @@ fn a_run_that_a_leader_may_have_taken_with_it_is_unknown() {
 }
 
 #[test]
+fn a_leader_that_changes_while_a_run_is_looked_for_may_have_taken_it_with_it() {
+    let plan = ExecutionPlan::uploaded_jar("1.jar").job_id(job());
+    let (server, client) = playing([lost(), super::leader_election(), unknown_job()]);
+    let error = client.submit_job(plan.clone()).wait().unwrap_err();
+    assert_eq!((error.kind(), error.job_id()), (ErrorKind::OutcomeUnknown, Some(job())), "{error}");
+    assert_eq!(lines(&server), [&*run("1.jar"), STATUS, STATUS]);
+
+    // The other JobManager may lead only now, without having been asked for anything by then.
+    let first = ScriptedServer::playing([Reply::html(502, "<title>x</title>")]);
+    let second = ScriptedServer::playing([unknown_job()]);
+    let builder = eager(&first.url()).addresses([first.url(), second.url()]);
+    let error = client_of(builder).submit_job(plan).wait().unwrap_err();
+    assert_eq!((error.kind(), error.job_id()), (ErrorKind::OutcomeUnknown, Some(job())), "{error}");
+    assert_eq!((lines(&first), lines(&second)), (vec![run("1.jar")], vec![STATUS.to_owned()]));
+}
+
+#[test]
+fn a_jar_that_is_gone_after_a_lost_answer_is_not_run_again() {
+    let file = jar_file();
+    let (server, client) = playing([
+        uploaded("1.jar"),
+        lost(),
+        unknown_job(),
+        // Another JobManager answers by now.
+        jar_gone(),
+        unknown_job(),
+        deleted(),
+    ]);
+    let error = client.submit_job(ExecutionPlan::jar(file.path()).job_id(job())).wait().unwrap_err();
+    assert_eq!((error.kind(), error.job_id()), (ErrorKind::OutcomeUnknown, Some(job())), "{error}");
+    assert_eq!(lines(&server), [UPLOAD, &run("1.jar"), STATUS, &run("1.jar"), STATUS, &delete("1.jar")]);
+}
+
+#[test]
 fn a_jar_that_went_with_its_job_manager_is_uploaded_again() {
     let file = jar_file();
     let plan = ExecutionPlan::jar(file.path()).job_id(job());
