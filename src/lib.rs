@@ -37,8 +37,8 @@
 //! # What it is not
 //!
 //! It does not build job graphs: programs are written for the JVM (or in SQL or Python) and come as a jar, or as a graph that
-//! was serialised elsewhere. It does not deploy on YARN or Kubernetes: it talks to a cluster that is there. It does not look
-//! a leader up in ZooKeeper; give it the addresses of all JobManagers, or a [`LeaderRetriever`]. The SQL gateway is another API.
+//! was serialised elsewhere. It does not deploy on YARN or Kubernetes: it talks to a cluster that is there. The SQL gateway is
+//! another API.
 //!
 //! # Where to find what
 //!
@@ -81,6 +81,24 @@
 //! `rest.retry.delay` (3 s). While the cluster has no leader it is tried for `rest.await-leader-timeout` (30 s). What a server
 //! refuses is not tried again, nor are TLS, credentials, or an answer that is not Flink's.
 //! [`on_retry`](RestClusterClientConfigurationBuilder::on_retry) hears of the first failure at once, and so does `log`.
+//!
+//! # High availability
+//!
+//! A cluster with several JobManagers is reached in one of three ways:
+//!
+//! - By the leader's address, looked up where the cluster writes it, when
+//!   [`RestClusterClientConfiguration::from_configuration`] finds it in `high-availability.type`. `zookeeper` needs
+//!   `high-availability.zookeeper.quorum`; `high-availability.zookeeper.path.root`, `high-availability.cluster-id` and
+//!   the time-outs of `high-availability.zookeeper.client` have Flink's defaults, and credentials (digest) are those of
+//!   `high-availability.zookeeper.client.authorization`. SASL and TLS towards ZooKeeper are not spoken. `kubernetes` needs
+//!   `kubernetes.cluster-id` (and `kubernetes.namespace`), works inside of a pod whose service account may read
+//!   ConfigMaps, and has been tested on a scripted API server only. The address is kept until it fails, then looked up
+//!   again; `rest.address` is not used.
+//! - By several [`addresses`](RestClusterClientConfigurationBuilder::addresses): any JobManager's REST endpoint serves.
+//! - By a [`LeaderRetriever`] of your own. Other values of `high-availability.type` are refused by their names.
+//!
+//! While the leader changes, requests wait as told above, and a wait for a job goes on. What was under way is told truly:
+//! see [exactly once](#exactly-once).
 //!
 //! # Errors, and what to do about each kind
 //!
@@ -132,7 +150,8 @@
 //! When the answer to a request is lost, nobody knows whether it took effect. So what must not happen twice carries an id
 //! that was chosen here, before the first attempt: a job its [`JobId`], a savepoint, stop or checkpoint its [`TriggerId`]. A
 //! repeated request finds what the first one did. Where Flink offers no such id, nothing is repeated blindly, and the error
-//! is [`OutcomeUnknown`](ErrorKind::OutcomeUnknown).
+//! is [`OutcomeUnknown`](ErrorKind::OutcomeUnknown). So it is, too, where another JobManager leads by now and does not know
+//! the id: whoever took the first attempt may have done it and be gone.
 //!
 //! That holds for your process too, if it may die half-way: choose the id yourself and note it down
 //! ([`ExecutionPlan::job_id`], [`trigger_detached_savepoint_as`](ClusterClient::trigger_detached_savepoint_as)); afterwards
@@ -223,7 +242,7 @@ mod details;
 mod error;
 mod failure;
 mod ids;
-#[allow(dead_code)] // failures of operations and leaders in ZooKeeper are read next
+#[allow(dead_code)] // failures of operations are read next
 mod java_stream;
 mod job;
 mod job_client;

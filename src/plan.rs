@@ -32,6 +32,7 @@ pub struct ExecutionPlan {
     pub(crate) args: Vec<String>,
     pub(crate) parallelism: Option<u32>,
     pub(crate) job_id: Option<JobId>,
+    pub(crate) several_jobs: bool,
     pub(crate) savepoint: Option<String>,
     pub(crate) claim_mode: Option<ClaimMode>,
     pub(crate) allow_non_restored_state: Option<bool>,
@@ -82,6 +83,7 @@ impl ExecutionPlan {
             args: Vec::new(),
             parallelism: None,
             job_id: None,
+            several_jobs: false,
             savepoint: None,
             claim_mode: None,
             allow_non_restored_state: None,
@@ -120,6 +122,31 @@ impl ExecutionPlan {
     /// takes each id once, also after the job has ended.
     pub fn job_id(mut self, job_id: JobId) -> Self {
         self.job_id = Some(job_id);
+        self
+    }
+
+    /// Says that the program executes several jobs, each of which is to get an id of its own.
+    ///
+    /// An id that is chosen beforehand, as by default, is given to all jobs of a program: Flink 2.x refuses the second
+    /// one with [`ErrorKind::ProgramFailed`], and Flink 1.x takes it for the first one once more and never runs it. With
+    /// this, no id is sent, all jobs run, and the submission completes with the id of the first.
+    ///
+    /// What is lost is that a lost answer does no harm: nothing tells the cluster or this client whether it has run the
+    /// program already. So the run is sent once, and if its answer is lost the error is
+    /// [`ErrorKind::OutcomeUnknown`], without an id to look by: list the jobs before it is done again. On Flink 2.x
+    /// [`run_application`](crate::RestClusterClient::run_application) runs such a program without that loss.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use flink_client::{ClusterClient, ExecutionPlan, RestClusterClient, StandaloneClusterId};
+    ///
+    /// let client = RestClusterClient::connect("localhost:8081", StandaloneClusterId)?;
+    /// let plan = ExecutionPlan::jar("target/nightly.jar").entry_class("com.acme.LoadThenReport").several_jobs();
+    /// let first = client.submit_job(plan).wait()?;
+    /// # Ok::<(), flink_client::Error>(())
+    /// ```
+    pub fn several_jobs(mut self) -> Self {
+        self.several_jobs = true;
         self
     }
 
@@ -186,6 +213,12 @@ impl ExecutionPlan {
         }
     }
 
+    /// The id that the job of a jar's program is submitted under, chosen now if it was not before. None if each of
+    /// several jobs is to have its own.
+    pub(crate) fn chosen_job_id(&self) -> Option<JobId> {
+        (!self.several_jobs).then(|| self.job_id.unwrap_or_else(JobId::random))
+    }
+
     pub(crate) fn is_graph(&self) -> bool {
         matches!(self.source, PlanSource::Graph { .. })
     }
@@ -215,8 +248,14 @@ impl ExecutionPlan {
         if self.savepoint.as_deref().is_some_and(|path| path.trim().is_empty()) {
             return refuse("the savepoint to start from is an empty path".into());
         }
+        if self.several_jobs && self.job_id.is_some() {
+            return refuse(
+                "job_id and several_jobs exclude each other: several jobs cannot have one id".into(),
+            );
+        }
         if let PlanSource::Graph { .. } = self.source {
             let given = [
+                ("several_jobs", self.several_jobs),
                 ("entry_class", self.entry_class.is_some()),
                 ("args", !self.args.is_empty()),
                 ("parallelism", self.parallelism.is_some()),
@@ -259,6 +298,7 @@ impl fmt::Debug for ExecutionPlan {
             .field("args", &self.args.len())
             .field("parallelism", &self.parallelism)
             .field("job_id", &self.job_id)
+            .field("several_jobs", &self.several_jobs)
             .field("savepoint", &self.savepoint)
             .field("claim_mode", &self.claim_mode)
             .field("allow_non_restored_state", &self.allow_non_restored_state)
@@ -279,6 +319,9 @@ mod tests {
         let graph =
             ExecutionPlan::serialized("g.bin").entry_class("A").savepoint("file:/s").check().unwrap_err();
         assert!(graph.to_string().starts_with("entry_class, savepoint cannot be set"), "{graph}");
+        let both = ExecutionPlan::jar("a.jar").job_id(JobId::random()).several_jobs().check().unwrap_err();
+        assert!(both.to_string().starts_with("job_id and several_jobs"), "{both}");
+        assert!(ExecutionPlan::serialized("g.bin").several_jobs().check().is_err());
         ExecutionPlan::serialized("g.bin").with_jar("a.jar").job_id(JobId::random()).check().unwrap();
     }
 

@@ -6,6 +6,7 @@
 //! Durations are texts such as `500 ms`, `30 s` or `1 min`; a plain number is milliseconds. Memory sizes are texts such
 //! as `1600m` or `4 gb`; a plain number is bytes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::memory::MemorySize;
@@ -155,6 +156,13 @@ options! {
     HIGH_AVAILABILITY_ZOOKEEPER_CONNECTION_TIMEOUT: Duration =
         "high-availability.zookeeper.client.connection-timeout", default "15 s",
         deprecated "recovery.zookeeper.client.connection-timeout";
+    /// Who a client of ZooKeeper is: credentials by their scheme, as in `{digest: 'user:password'}`.
+    HIGH_AVAILABILITY_ZOOKEEPER_AUTHORIZATION: BTreeMap<String, String> =
+        "high-availability.zookeeper.client.authorization";
+    /// The name of a cluster in Kubernetes.
+    KUBERNETES_CLUSTER_ID: String = "kubernetes.cluster-id";
+    /// The namespace of Kubernetes that the cluster is in.
+    KUBERNETES_NAMESPACE: String = "kubernetes.namespace", default "default";
 
     /// Where jobs are executed: `remote`, `local`, `yarn-session`, `kubernetes-session`, ….
     EXECUTION_TARGET: String = "execution.target";

@@ -25,7 +25,6 @@ use std::fmt;
 
 pub(crate) use self::collections::Collection;
 pub(crate) use self::graph::graph_job_id;
-#[allow(unused_imports)] // leaders in ZooKeeper are looked up next
 pub(crate) use self::leader::leader_information;
 pub(crate) use self::leader::uuid;
 pub(crate) use self::numbers::{big_decimal, big_integer};

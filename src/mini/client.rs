@@ -212,21 +212,24 @@ impl ClusterClient for MiniClusterClient {
     }
 
     fn submit_job(&self, plan: ExecutionPlan) -> Pending<JobId> {
-        let job_id = plan.job_id_if_chosen().unwrap_or_else(JobId::random);
-        let operating = Operating::new(format!("submitting job {job_id}")).job(job_id);
+        let job_id = plan.chosen_job_id();
+        let operating = match job_id {
+            Some(job_id) => Operating::new(format!("submitting job {job_id}")).job(job_id),
+            None => Operating::new("submitting the jobs of a program"),
+        };
         self.operate(operating, move |dispatcher| async move {
             plan.check()?;
             let chosen = plan.job_id_if_chosen().is_some();
             // Nobody else can have an id that was made up here: the program itself submitted it before.
-            let duplicate = |error: Error| match error.kind() {
-                ErrorKind::DuplicateJob if !chosen => more_than_one_job(error, job_id),
+            let duplicate = |error: Error| match (error.kind(), job_id) {
+                (ErrorKind::DuplicateJob, Some(job_id)) if !chosen => more_than_one_job(error, job_id),
                 _ => error,
             };
             let request = RunRequest {
                 entry_class: plan.entry_class,
                 args: plan.args,
                 parallelism: plan.parallelism,
-                job_id: Some(job_id),
+                job_id,
                 savepoint: plan.savepoint,
                 claim_mode: plan.claim_mode,
                 allow_non_restored_state: plan.allow_non_restored_state,

@@ -294,11 +294,12 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
     }
 
     fn submit_job(&self, plan: ExecutionPlan) -> Pending<JobId> {
-        let job_id = plan.job_id.unwrap_or_else(JobId::random);
-        let operating = match plan.job_id {
+        let job_id = plan.chosen_job_id();
+        let operating = match job_id {
             // Its id is in the graph; one that is made up here is nobody's.
-            None if plan.is_graph() => Operating::new("submitting a serialised graph"),
-            _ => about_job("submitting job", job_id),
+            _ if plan.is_graph() && plan.job_id.is_none() => Operating::new("submitting a serialised graph"),
+            Some(job_id) => about_job("submitting job", job_id),
+            None => Operating::new("submitting the jobs of a program"),
         };
         self.start(operating, |api, operating| async move { api.submit(&operating, &plan, job_id).await })
     }

@@ -9,7 +9,7 @@ use crate::config::{Configuration, options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rest::bearer::Bearer;
 use crate::rest::headers::{Authorization, Checked, Headers};
-use crate::rest::leader::{AddressList, FixedAddress, LeaderRetriever, Unsaid};
+use crate::rest::leader::{AddressList, FixedAddress, LeaderRetriever, Registry, Unsaid};
 use crate::rest::request::{RetryEvent, RetryHook};
 use crate::rest::tls::{Setting, Tls, TlsSettings};
 use crate::rest::transport::Limits;
@@ -68,7 +68,8 @@ impl RestClusterClientConfiguration {
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`], naming the key, if neither `rest.address` nor `jobmanager.rpc.address` is set, if
-    /// a value cannot be used, or if `high-availability.type` asks for a look-up that this library does not do.
+    /// a value cannot be used, or if `high-availability.type` asks for a look-up that this library does not do: it asks
+    /// ZooKeeper (`zookeeper`) and, inside of a pod, Kubernetes (`kubernetes`).
     pub fn from_configuration(configuration: &Configuration) -> Result<Self> {
         Self::builder().configuration(configuration)?.build()
     }
@@ -78,7 +79,9 @@ impl RestClusterClientConfiguration {
         RestClusterClientConfigurationBuilder::default()
     }
 
-    /// The address that the web interface and the REST API have: the first, if there are several.
+    /// The address that the web interface and the REST API have: the first, if there are several. Where the leader is
+    /// looked up, the configured one, which may be empty;
+    /// [`ClusterClient::web_interface_url`](crate::ClusterClient::web_interface_url) knows the leader's.
     pub fn web_interface_url(&self) -> &str {
         &self.address
     }
@@ -117,7 +120,8 @@ pub struct RestClusterClientConfigurationBuilder {
     configuration: Configuration,
     addresses: Vec<String>,
     leader: Option<Arc<dyn LeaderRetriever>>,
-    high_availability: Option<String>,
+    /// Whether the configuration says that the leader is to be looked up.
+    high_availability: bool,
     headers: Headers,
     connection_timeout: Option<Duration>,
     idleness_timeout: Option<Duration>,
@@ -148,7 +152,7 @@ impl RestClusterClientConfigurationBuilder {
         self.max_attempts = Some(configuration.get(&options::REST_RETRY_MAX_ATTEMPTS)?);
         self.retry_delay = Some(configuration.get(&options::REST_RETRY_DELAY)?);
         let ha = configuration.get(&options::HIGH_AVAILABILITY_TYPE)?;
-        self.high_availability = (!ha.is_empty() && !ha.eq_ignore_ascii_case("none")).then_some(ha);
+        self.high_availability = !ha.is_empty() && !ha.eq_ignore_ascii_case("none");
         self.tls = TlsSettings::from_configuration(configuration)?;
         if let Some(address) = configured_address(configuration, self.tls.is_enabled())? {
             self.addresses = vec![address];
@@ -165,14 +169,15 @@ impl RestClusterClientConfigurationBuilder {
     /// is the scheme's own, 80 or 443. What the configuration says about high availability no longer counts.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.addresses = vec![address.into()];
-        self.high_availability = None;
+        self.high_availability = false;
         self
     }
 
     /// Several addresses of one cluster, as its JobManagers have under high availability. One is used until it fails,
-    /// then the next.
+    /// then the next. What the configuration says about high availability no longer counts.
     pub fn addresses(mut self, addresses: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.addresses = addresses.into_iter().map(Into::into).collect();
+        self.high_availability = false;
         self
     }
 
@@ -357,19 +362,6 @@ impl RestClusterClientConfigurationBuilder {
     /// [`ErrorKind::Configuration`] or [`ErrorKind::InvalidArgument`], naming the key or setting that is missing or
     /// cannot be used.
     pub fn build(self) -> Result<RestClusterClientConfiguration> {
-        let leader_given = self.leader.is_some() || self.addresses.len() > 1;
-        if let (Some(ha), false) = (&self.high_availability, leader_given) {
-            return Err(Error::new(
-                ErrorKind::Configuration,
-                format!(
-                    "high-availability.type is {ha:?}, and this library does not look the leader up there"
-                ),
-            )
-            .with_hint(
-                "give the REST addresses of the JobManagers with `addresses`, of which any will do, or a \
-                 `leader_retriever`",
-            ));
-        }
         let (leader, address) = self.leader()?;
         if address.starts_with("https:") && cfg!(not(feature = "tls")) {
             return Err(Error::new(
@@ -433,6 +425,11 @@ impl RestClusterClientConfigurationBuilder {
                 Some((Arc::new(list) as Arc<dyn LeaderRetriever>, address))
             }
         };
+        if self.high_availability && self.leader.is_none() {
+            let prefix = configured_prefix(&self.configuration)?;
+            let registry = Registry::from_configuration(&self.configuration, prefix, self.tls.is_enabled())?;
+            return Ok((Arc::new(registry), first.map(|(_, address)| address).unwrap_or_default()));
+        }
         match (&self.leader, first) {
             (Some(leader), Some((_, address))) => Ok((Arc::clone(leader), address)),
             (Some(leader), None) => Ok((Arc::clone(leader), String::new())),
@@ -468,19 +465,25 @@ fn configured_address(configuration: &Configuration, tls: bool) -> Result<Option
     let scheme = if tls { "https" } else { "http" };
     let bracketed = host.contains(':') && !host.starts_with('[');
     let host = if bracketed { format!("[{host}]") } else { host };
-    let mut address = format!("{scheme}://{host}:{port}");
-    for prefix in [configuration.get(&options::REST_PATH)?, configuration.get(&options::REST_URL_PREFIX)?] {
-        let prefix = prefix.trim_matches('/');
-        if !prefix.is_empty() {
-            address.push('/');
-            address.push_str(prefix);
-        }
-    }
+    let address = format!("{scheme}://{host}:{port}{}", configured_prefix(configuration)?);
     let refuse = |error: Error| {
         Error::new(ErrorKind::Configuration, format!("rest.address is {host:?}: {}", error.message()))
     };
     FixedAddress::new(&address).map_err(refuse)?;
     Ok(Some(address))
+}
+
+/// What stands before the path of each request.
+fn configured_prefix(configuration: &Configuration) -> Result<String> {
+    let mut path = String::new();
+    for prefix in [configuration.get(&options::REST_PATH)?, configuration.get(&options::REST_URL_PREFIX)?] {
+        let prefix = prefix.trim_matches('/');
+        if !prefix.is_empty() {
+            path.push('/');
+            path.push_str(prefix);
+        }
+    }
+    Ok(path)
 }
 
 /// The address may hold a password, so errors do not show it.
@@ -551,7 +554,11 @@ mod tests {
             (&[("rest.address", "h"), ("rest.connection-timeout", "-1 s")], "rest.connection-timeout"),
             (&[("rest.address", "h"), ("rest.idleness-timeout", "0")], "rest.idleness-timeout is 0"),
             (&[("rest.address", "h"), ("rest.retry.max-attempts", "many")], "rest.retry.max-attempts"),
-            (&[("rest.address", "h"), ("high-availability.type", "zookeeper")], "high-availability.type"),
+            (
+                &[("rest.address", "h"), ("high-availability.type", "zookeeper")],
+                "high-availability.zookeeper.quorum",
+            ),
+            (&[("rest.address", "h"), ("high-availability.type", "com.acme.Etcd")], "\"com.acme.Etcd\""),
         ] {
             let error = from(entries).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");

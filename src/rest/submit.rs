@@ -114,8 +114,8 @@ impl Api {
         self: &Arc<Self>,
         operating: &Operating,
         plan: &ExecutionPlan,
-        // The one chosen for a jar's job; that of a graph is in the graph.
-        job_id: JobId,
+        // The one chosen for a jar's job, if it may have one; that of a graph is in the graph.
+        job_id: Option<JobId>,
     ) -> Result<JobId> {
         plan.check()?;
         match &plan.source {
@@ -181,7 +181,7 @@ impl Api {
         jar: &mut OwnJar,
         path: &Path,
         plan: &ExecutionPlan,
-        job_id: JobId,
+        job_id: Option<JobId>,
     ) -> Result<JobId> {
         let mut tries = Tries::new();
         let mut uploads = 0;
@@ -300,10 +300,10 @@ impl Api {
         tries: &mut Tries,
         jar: &str,
         plan: &ExecutionPlan,
-        job_id: JobId,
+        job_id: Option<JobId>,
     ) -> Result<JobId> {
         let call = Call::new(&endpoint::RUN_JAR, &[&jar], "the id of a job").patient().json(&JarRunRequest {
-            program: program(plan, Some(job_id)),
+            program: program(plan, job_id),
             savepoint_path: plan.savepoint.as_deref(),
             allow_non_restored_state: plan.allow_non_restored_state,
             claim: plan.claim_mode.into(),
@@ -312,17 +312,15 @@ impl Api {
         loop {
             let error = match self.call::<JarRunResponse>(operating, tries, &call).await {
                 Ok(run) => return Ok(run.job_id),
-                // Nobody else can have an id that was made up here: the program itself submitted it before.
-                Err(error)
-                    if error.kind() == ErrorKind::DuplicateJob
-                        && plan.job_id.is_none()
-                        && !tries.perhaps_sent() =>
-                {
-                    return Err(more_than_one_job(error, job_id).with_jar_id(jar));
-                }
-                Err(error) => error.with_job_id(job_id).with_jar_id(jar),
+                Err(error) => about(error, job_id).with_jar_id(jar),
             };
-            match self.submitted_before(operating, tries, error, Some(job_id)).await? {
+            // Nobody else can have an id that was made up here: the program itself submitted it before.
+            if error.kind() == ErrorKind::DuplicateJob
+                && let (Some(job_id), None, false) = (job_id, plan.job_id, tries.perhaps_sent())
+            {
+                return Err(more_than_one_job(error, job_id));
+            }
+            match self.submitted_before(operating, tries, error, job_id).await? {
                 Some(job_id) => return Ok(job_id),
                 None => continue,
             }
@@ -428,10 +426,7 @@ impl Api {
                 Err(error) => error,
             };
             let job_id = job_id.or_else(|| job_id_of(graph));
-            let error = match job_id {
-                Some(job_id) => error.with_job_id(job_id),
-                None => error,
-            };
+            let error = about(error, job_id);
             match self.submitted_before(operating, &mut tries, error, job_id).await? {
                 Some(job_id) => return Ok(job_id),
                 None => continue,
@@ -453,7 +448,13 @@ impl Api {
         }
         let Some(job_id) = job_id else {
             // Nothing to look by.
-            return Err(tries.give_up(error));
+            let error = tries.give_up(error);
+            return Err(match error.kind() {
+                ErrorKind::OutcomeUnknown => {
+                    error.with_hint("see whether it is in the list of jobs before it is done again")
+                }
+                _ => error,
+            });
         };
         let answered = if passes(&error) {
             self.pause(operating, tries, error)
@@ -524,11 +525,16 @@ pub(crate) fn more_than_one_job(duplicate: Error, job_id: JobId) -> Error {
         "the program submits more than one job, of which only the first, {job_id}, was accepted: the id of a job is \
          chosen beforehand here, and each of the program's jobs wants it"
     );
-    duplicate
-        .with_kind(ErrorKind::ProgramFailed)
-        .with_message(message)
-        .with_job_id(job_id)
-        .with_hint("run it as an application, or submit one job per program")
+    duplicate.with_kind(ErrorKind::ProgramFailed).with_message(message).with_job_id(job_id).with_hint(
+        "submit it as a plan of `several_jobs`, or run it as an application, or one job per program",
+    )
+}
+
+fn about(error: Error, job_id: Option<JobId>) -> Error {
+    match job_id {
+        Some(job_id) => error.with_job_id(job_id),
+        None => error,
+    }
 }
 
 /// Whoever may have taken the job may be gone: that the cluster does not know it proves nothing.

@@ -9,6 +9,7 @@ mod double;
 mod exactly_once;
 mod faults;
 mod job_client;
+mod leader;
 mod mini;
 mod pending;
 mod polling;

@@ -11,4 +11,5 @@ mod contract;
 mod failover;
 mod flink;
 mod jobs;
+mod leader;
 mod support;

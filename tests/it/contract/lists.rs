@@ -141,6 +141,7 @@ macro_rules! contract_tests {
                 a_program_that_executes_nothing_is_a_failed_program
                 an_entry_class_that_is_missing_or_no_program_is_a_failed_program
                 a_program_of_two_jobs_runs_the_first
+                a_program_of_several_jobs_runs_them_all_if_none_has_an_id_beforehand
                 an_initialisation_that_fails_refuses_the_job
                 the_id_of_a_running_job_is_taken
                 the_id_of_a_finished_job_is_taken

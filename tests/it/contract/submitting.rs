@@ -103,6 +103,20 @@ pub(crate) fn a_program_of_two_jobs_runs_the_first(t: &dyn Target) {
     assert_eq!(names, ["no more than the first"]);
 }
 
+pub(crate) fn a_program_of_several_jobs_runs_them_all_if_none_has_an_id_beforehand(t: &dyn Target) {
+    let several = plan(t, "TwoJobs", &["--prefix", "all of them, "]).several_jobs();
+    let first = Job { client: t.client(), id: t.client().submit_job(several).done() };
+    assert!(first.result().is_success());
+    let jobs = until("the second job's end", || {
+        let mut jobs = first.client.list_jobs().done();
+        jobs.retain(|job| job.job_name.starts_with("all of them, "));
+        let ended = jobs.len() == 2 && jobs.iter().all(|job| job.job_state == JobStatus::Finished);
+        ended.then_some(jobs)
+    });
+    let of_first = jobs.iter().find(|job| job.job_id == *first).expect("it is listed");
+    assert_eq!(of_first.job_name, "all of them, first");
+}
+
 pub(crate) fn an_initialisation_that_fails_refuses_the_job(t: &dyn Target) {
     let id = JobId::random();
     let broken = plan(t, "SlowStart", &["--init-millis", "0", "--init-fails"]).job_id(id);

@@ -237,6 +237,23 @@ fn a_serialised_plan_without_an_id_is_not_sent_twice() {
 }
 
 #[test]
+fn the_jobs_of_a_program_without_an_id_are_not_sent_twice() {
+    let plan = || ExecutionPlan::uploaded_jar("1.jar").several_jobs();
+    for reply in [lost(), Reply::html(504, "<title>x</title>")] {
+        let (server, client) = playing([reply]);
+        let error = client.submit_job(plan()).wait().unwrap_err();
+        assert_eq!((error.kind(), error.job_id()), (ErrorKind::OutcomeUnknown, None), "{error}");
+        assert!(error.to_string().contains("list of jobs"), "{error}");
+        assert_eq!(lines(&server), [run("1.jar")]);
+    }
+    // What has surely not been taken is sent again.
+    let (server, client) = playing([super::leader_election(), ran()]);
+    assert_eq!(client.submit_job(plan()).wait().unwrap(), job());
+    assert_eq!(lines(&server), [run("1.jar"), run("1.jar")]);
+    assert!(server.requests().iter().all(|request| request.json().get("jobId").is_none()));
+}
+
+#[test]
 fn a_removal_that_finds_nothing_after_a_lost_answer_was_done_by_the_first_attempt() {
     let missing = || {
         refused(

@@ -2,6 +2,7 @@
 //!
 //! - [`ScriptedServer`]: answers, and misbehaves, as it is told to, and remembers what it was sent.
 //! - [`Blackhole`]: a port where connections are neither accepted nor refused.
+//! - [`ScriptedZooKeeper`]: knows one node, or what else it is told.
 //! - [`eager`]: a client's configuration that gives up soon.
 
 // Each feature set uses its share of this.
@@ -10,10 +11,12 @@
 mod blackhole;
 mod request;
 mod scripted_server;
+mod zookeeper;
 
 pub(crate) use blackhole::Blackhole;
 pub(crate) use request::ReceivedRequest;
 pub(crate) use scripted_server::{Reply, ScriptedServer};
+pub(crate) use zookeeper::{ScriptedZooKeeper, Session};
 
 use std::thread;
 use std::time::{Duration, Instant};

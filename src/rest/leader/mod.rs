@@ -1,15 +1,25 @@
 //! Where the cluster's REST endpoint is now.
 
+mod jute;
+#[cfg(feature = "tls")]
+mod kubernetes;
+mod registry;
+mod zookeeper;
+
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub(crate) use self::registry::Registry;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Finds the address of the cluster's REST endpoint.
 ///
 /// Asked before every attempt of every request, on a request thread, so an implementation may do a short look-up
-/// itself, and should remember its answer. Implement it to look a leader up where the library cannot, as in
-/// ZooKeeper or in a service registry.
+/// itself, and should remember its answer. ZooKeeper and Kubernetes are asked by the library itself, if
+/// `high-availability.type` says so; implement this to look a leader up elsewhere, as in a service registry.
+///
+/// The address decides about more than where to send: whether a job that is not found was never submitted, or was taken
+/// by somebody who is gone. A new address counts for a new leader, so give the same one as long as the same leads.
 ///
 /// # Examples
 /// ```
@@ -30,7 +40,9 @@ pub trait LeaderRetriever: fmt::Debug + Send + Sync {
     /// The address to send to now: `http(s)://host:port`, with a path if the REST API has one before it.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if there is no leader now, which is tried again; any other kind ends the operation.
+    /// [`ErrorKind::Unavailable`] if there is no leader now, which is tried again within `rest.await-leader-timeout`, and
+    /// the kinds of a network that fails, which are tried again as often as any request; any other kind ends the
+    /// operation.
     fn leader_address(&self) -> Result<String>;
 
     /// A request to `address` found nobody there or nobody who leads. The next answer may be another address.
