@@ -35,7 +35,8 @@ pub trait ClusterClient: fmt::Debug + Send + Sync {
     /// The configuration that the client was made from.
     fn flink_configuration(&self) -> &Configuration;
 
-    /// Where a browser finds the cluster's web interface. No request is sent.
+    /// Where a browser finds the cluster's web interface. No request is sent to the cluster; where the leader is looked up
+    /// and not known now, this looks, and gives the configured address if there is none.
     fn web_interface_url(&self) -> String;
 
     /// Ends the client: every open operation, in whatever phase, fails with

@@ -254,6 +254,7 @@ mod secure {
 mod tests {
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+    use std::sync::Mutex;
     use std::thread;
 
     use ureq::http::Uri;
@@ -273,13 +274,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_host_with_a_dead_address_is_reached_by_another() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let live = listener.local_addr().unwrap();
-        let dead = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        let dead_6: SocketAddr = ([0, 0, 0, 0, 0, 0, 0, 1], dead.port()).into();
-        let server = thread::spawn(move || {
+    /// Answers one request, and ends its connection.
+    fn answering_once(listener: TcpListener) -> thread::JoinHandle<()> {
+        thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut seen = Vec::new();
             while !seen.ends_with(b"\r\n\r\n") {
@@ -288,7 +285,41 @@ mod tests {
                 seen.push(byte[0]);
             }
             stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
-        });
+        })
+    }
+
+    /// A host that moves with every look.
+    #[derive(Debug)]
+    struct Moving(Mutex<Vec<SocketAddr>>);
+
+    impl Resolver for Moving {
+        fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+            let mut all = self.empty();
+            all.push(self.0.lock().unwrap().remove(0));
+            Ok(all)
+        }
+    }
+
+    #[test]
+    fn a_host_is_resolved_anew_for_every_connection() {
+        let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+        let config = Config::builder().proxy(None).build();
+        let agent = agent(config, &Tls::default(), Moving(Mutex::new(addresses)));
+        for server in listeners.map(answering_once) {
+            assert_eq!(agent.get("http://moving.test/").call().unwrap().status(), 204);
+            // Its connection is closed by now, and is not used again.
+            server.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_host_with_a_dead_address_is_reached_by_another() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let live = listener.local_addr().unwrap();
+        let dead = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let dead_6: SocketAddr = ([0, 0, 0, 0, 0, 0, 0, 1], dead.port()).into();
+        let server = answering_once(listener);
         let config = Config::builder().proxy(None).build();
         let agent = agent(config, &Tls::default(), Several(vec![dead_6, dead, live]));
         assert_eq!(agent.get("http://several.test/").call().unwrap().status(), 204);

@@ -133,7 +133,16 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
     /// [`ErrorKind::InvalidArgument`] unless `plan` is [`ExecutionPlan::uploaded_jar`];
     /// [`ErrorKind::JarNotFound`], [`ErrorKind::ProgramFailed`]; [`ErrorKind::Unsupported`] before Flink 2.x.
     pub fn run_application(&self, plan: ExecutionPlan) -> Pending<ApplicationId> {
-        let id = ApplicationId::random();
+        self.run_application_as(ApplicationId::random(), plan)
+    }
+
+    /// [`run_application`](Self::run_application) under an id that was chosen before, so that another process can look
+    /// for the application ([`application`](Self::application)) if this one dies half-way, or if the error is
+    /// [`ErrorKind::OutcomeUnknown`]. A cluster takes each id once.
+    ///
+    /// # Errors
+    /// As [`run_application`](Self::run_application); [`ErrorKind::DuplicateJob`] if the id is taken.
+    pub fn run_application_as(&self, id: ApplicationId, plan: ExecutionPlan) -> Pending<ApplicationId> {
         self.start(Operating::new(format!("running application {id}")), |api, operating| async move {
             api.run_application(&operating, &plan, id).await
         })

@@ -172,8 +172,8 @@ impl Api {
 
     /// The server forgot the operation, so only what it did can be looked for: a savepoint in the job's history.
     ///
-    /// For a stop, a job that has finished by now is proof that the savepoint was made, and its latest one is it. For
-    /// a savepoint another may have been taken by somebody else meanwhile, so a find is told but not taken for ours.
+    /// For a stop, a job that has finished by now is proof that the savepoint was made: a stop's are told from others. A
+    /// savepoint may have been taken by somebody else meanwhile, so a find is told but not taken for ours.
     async fn find_lost_savepoint(
         &self,
         operating: &Operating,
@@ -185,10 +185,17 @@ impl Api {
         else {
             return Err(lost);
         };
-        let fits = |savepoint: &CheckpointStatistics| match (&order.directory, &savepoint.external_path) {
-            (Some(directory), Some(path)) => without_scheme(path).starts_with(without_scheme(directory)),
-            (None, Some(_)) => true,
-            (_, None) => false,
+        let its_type = match order.purpose {
+            Purpose::Stop { .. } => "SYNC_SAVEPOINT",
+            Purpose::Keep | Purpose::CancelJob => "SAVEPOINT",
+        };
+        let fits = |savepoint: &CheckpointStatistics| {
+            let place = match (&order.directory, &savepoint.external_path) {
+                (Some(directory), Some(path)) => without_scheme(path).starts_with(without_scheme(directory)),
+                (None, Some(_)) => true,
+                (_, None) => false,
+            };
+            place && savepoint.checkpoint_type.as_deref().is_none_or(|known| known == its_type)
         };
         let mut paths = found
             .into_iter()

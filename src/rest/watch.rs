@@ -202,7 +202,8 @@ async fn drive(watch: Arc<Watch>, api: Arc<Api>, operating: Arc<Operating>) -> R
                     let running: HashMap<JobId, JobStatus> =
                         overview.jobs.into_iter().map(|job| (job.jid, job.state)).collect();
                     watch.tell(&running);
-                    watch.call(|job_id| running.get(job_id).is_none_or(|state| state.is_globally_terminal()));
+                    // One that is SUSPENDED is waited for as long as its own wait allows.
+                    watch.call(|job_id| running.get(job_id).is_none_or(|state| state.is_terminal()));
                 }
                 // Each request for a result has its own retries and says its own error.
                 Err(_) => watch.call(|_| true),

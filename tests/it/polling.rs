@@ -148,6 +148,29 @@ fn dropping_the_last_wait_stops_the_polling() {
     }
 }
 
+#[test]
+fn a_job_that_stays_suspended_is_given_up_among_others_and_alone() {
+    for count in [1, 3] {
+        let server = ScriptedServer::deciding(|request| match request.path().split('/').nth(3) {
+            // Each of them was asked for by name once, before there were others.
+            Some("execution-result") => Reply::json(
+                200,
+                r#"{"status":{"id":"COMPLETED"},"job-execution-result":{"id":"5f000000000000000000000000000001","application-status":"UNKNOWN","accumulator-results":{},"net-runtime":1}}"#,
+            ),
+            _ => Reply::json(
+                200,
+                r#"{"jobs":[{"jid":"5f000000000000000000000000000001","state":"SUSPENDED"},{"jid":"5f000000000000000000000000000002","state":"RUNNING"},{"jid":"5f000000000000000000000000000003","state":"RUNNING"}]}"#,
+            ),
+        });
+        let ids = (1..=count).map(|n: u32| format!("5f{n:030}").parse::<JobId>().unwrap());
+        let client = client(eager(&server.url()));
+        let mut waits: Vec<_> = ids.map(|id| client.job_result(id)).collect();
+        let error = waits.remove(0).wait_timeout(crate::support::HANG).unwrap().unwrap_err();
+        assert_eq!(error.kind(), flink_client::ErrorKind::Unavailable, "{error}");
+        assert!(error.to_string().contains("SUSPENDED"), "{error}");
+    }
+}
+
 /// Remembers what it was asked.
 #[derive(Debug, Default)]
 struct Asked(Arc<Mutex<Vec<u32>>>);

@@ -235,5 +235,14 @@ pub(crate) fn the_history_tells_a_savepoints_format_and_path(t: &dyn Target) {
         });
         assert!(savepoint.is_savepoint);
         assert_eq!(savepoint.savepoint_format, Some(format), "{savepoint:?}");
+        assert_eq!(savepoint.checkpoint_type.as_deref(), Some("SAVEPOINT"));
     }
+    // That of a stop is told from the others.
+    let folder = directory(t, "history-stop");
+    let path = job.client.stop_with_savepoint(*job, false, Some(&folder), Canonical).done();
+    let savepoint = until("the stop's savepoint in the history", || {
+        let mut found = rest.completed_savepoints(*job, since).done();
+        found.pop().filter(|latest| latest.external_path.as_ref() == Some(&path))
+    });
+    assert_eq!(savepoint.checkpoint_type.as_deref(), Some("SYNC_SAVEPOINT"));
 }

@@ -119,6 +119,33 @@ fn an_operation_that_the_cluster_forgot_is_lost_and_never_triggered_again() {
 }
 
 #[test]
+fn a_stop_that_the_cluster_forgot_is_known_by_its_end_and_by_a_savepoint_such_as_stops_make() {
+    let savepoint = |id: u32, kind: &str| {
+        format!(
+            r#"{{"id":{id},"status":"COMPLETED","is_savepoint":true,"checkpoint_type":"{kind}","trigger_timestamp":99999999999999,"external_path":"file:/sp/savepoint-{id}"}}"#
+        )
+    };
+    let history = |savepoints: &[String]| {
+        ok(&format!(r#"{{"counts":{{}},"history":[{}],"latest":{{}}}}"#, savepoints.join(",")))
+    };
+    let (others, its) = (savepoint(6, "SAVEPOINT"), savepoint(7, "SYNC_SAVEPOINT"));
+    let stop = |replies: Vec<Reply>| {
+        let (server, client) = playing(replies);
+        let stopped = client.stop_with_savepoint(job(), false, Some("/sp"), Canonical).wait();
+        assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
+        stopped
+    };
+    let found = vec![taken(), no_operation(), history(&[others.clone(), its.clone()]), status("FINISHED")];
+    assert_eq!(stop(found).unwrap(), "file:/sp/savepoint-7");
+
+    // It runs on; or ended by itself, while somebody else took a savepoint.
+    for (history, state) in [(history(&[its]), "RUNNING"), (history(&[others]), "FINISHED")] {
+        let error = stop(vec![taken(), no_operation(), history, status(state)]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OperationLost, "{error}");
+    }
+}
+
+#[test]
 fn a_disposal_that_finds_nothing_after_a_lost_answer_was_done_by_the_first_attempt() {
     let missing = || {
         ok(
