@@ -32,7 +32,7 @@ pub struct JobPlan {
 pub struct JobPlanNode {
     /// Names the vertex.
     pub id: JobVertexId,
-    /// What it does, with HTML line breaks between its operators.
+    /// What it does, in HTML, as the web interface shows it; see [`description_text`](Self::description_text).
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub description: String,
     /// In how many parallel tasks.
@@ -43,6 +43,16 @@ pub struct JobPlanNode {
     /// Where its input comes from; empty for a source.
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub inputs: Vec<JobPlanInput>,
+}
+
+impl JobPlanNode {
+    /// What it does, as plain text: an operator a line, each below the one that it follows.
+    pub fn description_text(&self) -> String {
+        let text = self.description.replace("<br/>", "\n");
+        let text =
+            text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+        text.trim_end().to_owned()
+    }
 }
 
 /// One edge of a job's graph.
@@ -72,5 +82,20 @@ fn id_or_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<JobI
     match Option::<String>::deserialize(deserializer)?.as_deref() {
         None | Some("") => Ok(None),
         Some(text) => text.parse().map(Some).map_err(serde::de::Error::custom),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_read_without_its_html() {
+        let node: JobPlanNode = serde_json::from_str(
+            r#"{"id":"bc764cd8ddf7a0cff126f51c16239658","parallelism":1,
+                "description":"Source: a &amp;lt; b<br/>+- Map -&gt; c<br/>"}"#,
+        )
+        .unwrap();
+        assert_eq!(node.description_text(), "Source: a &lt; b\n+- Map -> c");
     }
 }

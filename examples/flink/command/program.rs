@@ -67,7 +67,7 @@ pub(crate) fn info(client: &Client, program: &Program, out: &mut Output<impl Wri
     out.line("----------------------- Execution Plan -----------------------")?;
     out.line(format_args!("{} ({})", plan.name, plan.job_type))?;
     for node in &plan.nodes {
-        out.line(format_args!("{}  {} x {}", node.id, node.parallelism, plain(&node.description)))?;
+        out.line(format_args!("{}  {} x {}", node.id, node.parallelism, one_line(&node.description_text())))?;
         for input in &node.inputs {
             let strategy = input.ship_strategy.as_deref().unwrap_or("FORWARD");
             out.line(format_args!("    from {} by {strategy}", input.id))?;
@@ -78,10 +78,7 @@ pub(crate) fn info(client: &Client, program: &Program, out: &mut Output<impl Wri
     Ok(())
 }
 
-/// Descriptions are HTML: line breaks between operators, and `>` escaped.
-fn plain(description: &str) -> String {
-    let text =
-        description.replace("<br/>", " ").replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&");
+fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -95,7 +92,7 @@ fn plan_document(plan: &JobPlan) -> Value {
                 .iter()
                 .map(|input| json!({"id": input.id, "ship_strategy": input.ship_strategy, "exchange": input.exchange}))
                 .collect();
-            let description = plain(&node.description);
+            let description = one_line(&node.description_text());
             json!({"id": node.id, "description": description, "parallelism": node.parallelism, "inputs": inputs})
         })
         .collect();
