@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ids::JobId;
 use crate::wire::{self, java_enum};
@@ -80,7 +80,7 @@ java_enum! {
 pub struct Acknowledge;
 
 /// One job in the list of a cluster's jobs.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobStatusMessage {
     /// Names the job.
@@ -96,13 +96,23 @@ pub struct JobStatusMessage {
     #[serde(rename = "start-time")]
     pub start_time: i64,
     /// When the job ended (milliseconds since 1970 in UTC), if it has.
-    #[serde(rename = "end-time", default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        rename = "end-time",
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time"
+    )]
     pub end_time: Option<i64>,
     /// How long the job has been there, or was until it ended.
-    #[serde(default, deserialize_with = "wire::millis")]
+    #[serde(default, deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub duration: Duration,
     /// When its state last changed (milliseconds since 1970 in UTC).
-    #[serde(rename = "last-modification", default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        rename = "last-modification",
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time"
+    )]
     pub last_modification: Option<i64>,
     /// How many of the job's tasks are in which state.
     #[serde(default, deserialize_with = "wire::null_is_default")]
@@ -195,20 +205,27 @@ impl TaskCounts {
 
     /// All of them.
     pub fn total(&self) -> u32 {
+        self.named().into_iter().fold(0, |sum, (_, count)| sum.saturating_add(count))
+    }
+
+    fn named(&self) -> [(&'static str, u32); 10] {
         [
-            self.created,
-            self.scheduled,
-            self.deploying,
-            self.initializing,
-            self.running,
-            self.finished,
-            self.canceling,
-            self.canceled,
-            self.failed,
-            self.reconciling,
+            ("created", self.created),
+            ("scheduled", self.scheduled),
+            ("deploying", self.deploying),
+            ("initializing", self.initializing),
+            ("running", self.running),
+            ("finished", self.finished),
+            ("canceling", self.canceling),
+            ("canceled", self.canceled),
+            ("failed", self.failed),
+            ("reconciling", self.reconciling),
         ]
-        .into_iter()
-        .fold(0, u32::saturating_add)
+    }
+
+    /// As Flink writes the counts of a vertex: by the states' own names, without the sum.
+    pub(crate) fn by_state<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.named().map(|(state, count)| (state.to_ascii_uppercase(), count)))
     }
 
     /// The sum of two counts, state by state.
@@ -225,6 +242,13 @@ impl TaskCounts {
             failed: self.failed.saturating_add(other.failed),
             reconciling: self.reconciling.saturating_add(other.reconciling),
         }
+    }
+}
+
+/// As Flink writes the counts of a job: with the sum.
+impl Serialize for TaskCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.named().into_iter().chain([("total", self.total())]))
     }
 }
 

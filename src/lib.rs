@@ -247,7 +247,6 @@ mod java_stream;
 mod job;
 mod job_client;
 mod job_result;
-#[allow(dead_code)] // the REST API in front of it comes next
 pub mod mini;
 mod panics;
 mod pending;

@@ -1,5 +1,7 @@
 //! How Flink writes times, durations, numbers and enums in JSON.
 
+pub(crate) mod write;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -243,6 +245,16 @@ where
     let mut times = by_state(deserializer)?;
     times.retain(|_, millis: &mut i64| *millis > 0);
     Ok(times)
+}
+
+/// Durations in milliseconds by the name of a state.
+pub(crate) fn millis_by_state<'de, K, D>(deserializer: D) -> Result<BTreeMap<K, Duration>, D::Error>
+where
+    K: FromStr + Ord,
+    D: Deserializer<'de>,
+{
+    let millis: BTreeMap<K, i64> = by_state(deserializer)?;
+    Ok(millis.into_iter().map(|(state, millis)| (state, duration_of(millis as f64))).collect())
 }
 
 #[cfg(test)]

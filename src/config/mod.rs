@@ -9,7 +9,7 @@ mod node;
 mod option;
 pub mod options;
 mod origin;
-mod secret;
+pub(crate) mod secret;
 mod split;
 mod value;
 #[cfg(feature = "yaml")]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ids::ApplicationId;
 use crate::job::{JobStatus, JobStatusMessage};
@@ -37,7 +37,7 @@ impl ApplicationState {
 }
 
 /// One application in the list of a cluster's applications.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ApplicationOverview {
     /// Names the application.
@@ -51,10 +51,15 @@ pub struct ApplicationOverview {
     #[serde(rename = "start-time")]
     pub start_time: i64,
     /// When it ended, if it has.
-    #[serde(rename = "end-time", default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        rename = "end-time",
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time"
+    )]
     pub end_time: Option<i64>,
     /// How long it has been there, or was until it ended.
-    #[serde(default, deserialize_with = "wire::millis")]
+    #[serde(default, deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub duration: Duration,
     /// How many of its jobs are in which state.
     #[serde(default, deserialize_with = "wire::by_state")]
@@ -62,7 +67,7 @@ pub struct ApplicationOverview {
 }
 
 /// One application in detail.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ApplicationDetails {
     /// Names the application.
@@ -76,15 +81,24 @@ pub struct ApplicationDetails {
     #[serde(rename = "start-time")]
     pub start_time: i64,
     /// When it ended, if it has.
-    #[serde(rename = "end-time", default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        rename = "end-time",
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time"
+    )]
     pub end_time: Option<i64>,
     /// How long it has been there, or was until it ended.
-    #[serde(default, deserialize_with = "wire::millis")]
+    #[serde(default, deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub duration: Duration,
     /// When it entered which state.
-    #[serde(default, deserialize_with = "wire::times_by_state")]
+    #[serde(default, deserialize_with = "wire::times_by_state", serialize_with = "times")]
     pub timestamps: BTreeMap<ApplicationState, i64>,
     /// Its jobs.
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub jobs: Vec<JobStatusMessage>,
+}
+
+fn times<S: Serializer>(times: &BTreeMap<ApplicationState, i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    wire::write::times(ApplicationState::ALL, times, serializer)
 }

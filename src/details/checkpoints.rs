@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::ids::JobVertexId;
 use crate::savepoint::SavepointFormatType;
@@ -22,7 +22,7 @@ java_enum! {
 }
 
 /// The checkpoints that a job has taken. Savepoints are among them.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CheckpointingStatistics {
     /// How many there were.
@@ -39,7 +39,7 @@ pub struct CheckpointingStatistics {
 }
 
 /// How many checkpoints there were since the job was started or restarted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct CheckpointCounts {
@@ -56,7 +56,7 @@ pub struct CheckpointCounts {
 }
 
 /// What the checkpoints of a job were like.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct SummaryStatistics {
@@ -75,7 +75,7 @@ pub struct SummaryStatistics {
 /// How one number is spread over several checkpoints.
 ///
 /// The percentiles are `None` while there is nothing to measure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct StatsSummary {
@@ -86,24 +86,24 @@ pub struct StatsSummary {
     /// The mean.
     pub avg: i64,
     /// Half are below.
-    #[serde(deserialize_with = "wire::number_or_nan")]
+    #[serde(deserialize_with = "wire::number_or_nan", serialize_with = "wire::write::number")]
     pub p50: Option<f64>,
     /// 90 % are below.
-    #[serde(deserialize_with = "wire::number_or_nan")]
+    #[serde(deserialize_with = "wire::number_or_nan", serialize_with = "wire::write::number")]
     pub p90: Option<f64>,
     /// 95 % are below.
-    #[serde(deserialize_with = "wire::number_or_nan")]
+    #[serde(deserialize_with = "wire::number_or_nan", serialize_with = "wire::write::number")]
     pub p95: Option<f64>,
     /// 99 % are below.
-    #[serde(deserialize_with = "wire::number_or_nan")]
+    #[serde(deserialize_with = "wire::number_or_nan", serialize_with = "wire::write::number")]
     pub p99: Option<f64>,
     /// 99.9 % are below.
-    #[serde(deserialize_with = "wire::number_or_nan")]
+    #[serde(deserialize_with = "wire::number_or_nan", serialize_with = "wire::write::number")]
     pub p999: Option<f64>,
 }
 
 /// The newest checkpoint of each kind.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct LatestCheckpoints {
@@ -118,7 +118,7 @@ pub struct LatestCheckpoints {
 }
 
 /// One checkpoint or savepoint.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CheckpointStatistics {
     /// Its number in the job.
@@ -132,12 +132,12 @@ pub struct CheckpointStatistics {
     #[serde(rename = "savepointFormat", default)]
     pub savepoint_format: Option<SavepointFormatType>,
     /// `CHECKPOINT`, `UNALIGNED_CHECKPOINT`, `SAVEPOINT` or `SYNC_SAVEPOINT` (the savepoint of a stop).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_type: Option<String>,
     /// When it was triggered.
     pub trigger_timestamp: i64,
     /// When the last task acknowledged it, if one has.
-    #[serde(default, deserialize_with = "wire::time_or_never")]
+    #[serde(default, deserialize_with = "wire::time_or_never", serialize_with = "wire::write::time")]
     pub latest_ack_timestamp: Option<i64>,
     /// Bytes that were written.
     #[serde(default)]
@@ -146,7 +146,7 @@ pub struct CheckpointStatistics {
     #[serde(default)]
     pub state_size: i64,
     /// From the trigger to the last task's acknowledgement.
-    #[serde(default, deserialize_with = "wire::millis")]
+    #[serde(default, deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub end_to_end_duration: Duration,
     /// Bytes that were processed while barriers were aligned.
     #[serde(default)]
@@ -164,27 +164,32 @@ pub struct CheckpointStatistics {
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub tasks: BTreeMap<JobVertexId, TaskCheckpointStatistics>,
     /// Where it is, once it has completed, if it can be restored from.
-    #[serde(default, deserialize_with = "path_if_any")]
+    #[serde(default, deserialize_with = "path_if_any", skip_serializing_if = "Option::is_none")]
     pub external_path: Option<String>,
     /// Whether its files have been removed.
     #[serde(default)]
     pub discarded: bool,
     /// When it failed, if it did.
-    #[serde(default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub failure_timestamp: Option<i64>,
     /// Why it failed, if it did and that is known.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_message: Option<String>,
 }
 
 /// The part of one vertex in a checkpoint.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct TaskCheckpointStatistics {
     /// How far it is.
     pub status: CheckpointStatsStatus,
     /// When the last task acknowledged it, if one has.
-    #[serde(default, deserialize_with = "wire::time_or_never")]
+    #[serde(default, deserialize_with = "wire::time_or_never", serialize_with = "wire::write::time")]
     pub latest_ack_timestamp: Option<i64>,
     /// Bytes that were written.
     #[serde(default)]
@@ -193,7 +198,7 @@ pub struct TaskCheckpointStatistics {
     #[serde(default)]
     pub state_size: i64,
     /// From the trigger to the last task's acknowledgement.
-    #[serde(default, deserialize_with = "wire::millis")]
+    #[serde(default, deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub end_to_end_duration: Duration,
     /// How many tasks take part.
     #[serde(default)]
@@ -204,7 +209,7 @@ pub struct TaskCheckpointStatistics {
 }
 
 /// The checkpoint or savepoint that a job was restored from.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct RestoredCheckpoint {
     /// Its number in the job that took it.
@@ -215,24 +220,24 @@ pub struct RestoredCheckpoint {
     #[serde(default)]
     pub is_savepoint: bool,
     /// Where it is.
-    #[serde(default, deserialize_with = "path_if_any")]
+    #[serde(default, deserialize_with = "path_if_any", skip_serializing_if = "Option::is_none")]
     pub external_path: Option<String>,
 }
 
 /// How a job takes checkpoints.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CheckpointConfig {
     /// `exactly_once` or `at_least_once`.
     pub mode: String,
     /// How often; `None` when the job takes none by itself (`execution.checkpointing.interval` is not set).
-    #[serde(default, deserialize_with = "interval_if_any")]
+    #[serde(default, deserialize_with = "interval_if_any", serialize_with = "write_interval")]
     pub interval: Option<Duration>,
     /// After how long one is given up (`execution.checkpointing.timeout`).
-    #[serde(default, deserialize_with = "wire::millis")]
+    #[serde(default, deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub timeout: Duration,
     /// The least time between the end of one and the beginning of the next (`execution.checkpointing.min-pause`).
-    #[serde(default, deserialize_with = "wire::millis")]
+    #[serde(default, deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub min_pause: Duration,
     /// How many may be taken at a time (`execution.checkpointing.max-concurrent-checkpoints`).
     #[serde(default)]
@@ -250,7 +255,7 @@ pub struct CheckpointConfig {
     #[serde(default)]
     pub unaligned_checkpoints: bool,
     /// After how long alignment an aligned one becomes unaligned; zero for at once.
-    #[serde(default, deserialize_with = "wire::millis")]
+    #[serde(default, deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub aligned_checkpoint_timeout: Duration,
     /// How many may fail in a row before the job does.
     #[serde(default)]
@@ -261,7 +266,7 @@ pub struct CheckpointConfig {
 }
 
 /// Whether the newest checkpoints of a job are kept when it ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ExternalizedCheckpoints {
@@ -283,4 +288,8 @@ fn interval_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Ok(millis
         .filter(|millis| *millis != i64::MAX)
         .and_then(|millis| Some(Duration::from_millis(millis.try_into().ok()?))))
+}
+
+fn write_interval<S: Serializer>(interval: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    wire::write::millis(&interval.unwrap_or(Duration::MAX), serializer)
 }

@@ -5,14 +5,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::ids::JobId;
 use crate::wire;
 
 /// A cluster in numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct ClusterOverview {
@@ -34,17 +34,17 @@ pub struct ClusterOverview {
     /// Flink's version.
     pub flink_version: String,
     /// The source revision that this Flink was built from.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flink_commit: Option<String>,
 }
 
 /// What the web interface is told about a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct DashboardConfiguration {
     /// How long the server keeps what it knows of a job before it looks again (`web.refresh-interval`, 3 s by default).
-    #[serde(deserialize_with = "wire::millis")]
+    #[serde(deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub refresh_interval: Duration,
     /// The server's time zone, by name.
     #[serde(default, deserialize_with = "wire::null_is_default")]
@@ -55,7 +55,7 @@ pub struct DashboardConfiguration {
     /// Flink's version.
     pub flink_version: String,
     /// The source revision that this Flink was built from, and when.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flink_revision: Option<String>,
     /// What the web interface may do.
     #[serde(default, deserialize_with = "wire::null_is_default")]
@@ -73,7 +73,7 @@ impl DashboardConfiguration {
 }
 
 /// What the web interface of a cluster may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct DashboardFeatures {
@@ -152,7 +152,7 @@ impl FromStr for FlinkVersion {
 }
 
 /// One TaskManager.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct TaskManagerInfo {
@@ -162,20 +162,25 @@ pub struct TaskManagerInfo {
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub path: String,
     /// The port for data between TaskManagers.
-    #[serde(default, deserialize_with = "wire::count_or_none")]
+    #[serde(default, deserialize_with = "wire::count_or_none", serialize_with = "wire::write::count")]
     pub data_port: Option<u32>,
     /// The port for JMX, if it has one.
-    #[serde(default, deserialize_with = "wire::count_or_none")]
+    #[serde(default, deserialize_with = "wire::count_or_none", serialize_with = "wire::write::count")]
     pub jmx_port: Option<u32>,
     /// When it was last heard of. Flink calls this `timeSinceLastHeartbeat`, but it is a point in time.
-    #[serde(rename = "timeSinceLastHeartbeat", default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        rename = "timeSinceLastHeartbeat",
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time"
+    )]
     pub last_heartbeat: Option<i64>,
     /// How many slots it has.
     pub slots_number: u32,
     /// How many of these are free.
     pub free_slots: u32,
     /// How many tasks it runs; Flink 2.x.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned_tasks: Option<u32>,
     /// All that its slots have.
     #[serde(default, deserialize_with = "wire::null_is_default")]
@@ -190,15 +195,15 @@ pub struct TaskManagerInfo {
     #[serde(rename = "memoryConfiguration", default)]
     pub memory: Option<TaskManagerMemory>,
     /// The slots in use; only in the details of one TaskManager.
-    #[serde(default, deserialize_with = "wire::null_is_default")]
+    #[serde(default, deserialize_with = "wire::null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub allocated_slots: Vec<SlotInfo>,
     /// What its JVM uses; only in the details of one TaskManager.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<TaskManagerMetrics>,
 }
 
 /// Resources of a slot or of all slots of a TaskManager. Memory is in mebibytes.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct ResourceProfile {
@@ -218,7 +223,7 @@ pub struct ResourceProfile {
 }
 
 /// The machine that a TaskManager runs on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct HardwareDescription {
@@ -233,7 +238,7 @@ pub struct HardwareDescription {
 }
 
 /// How the memory of a TaskManager is divided, in bytes; `None` for a part that is not configured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct TaskManagerMemory {
@@ -260,7 +265,7 @@ pub struct TaskManagerMemory {
 }
 
 /// A slot in use.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct SlotInfo {
@@ -270,12 +275,12 @@ pub struct SlotInfo {
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub resource: ResourceProfile,
     /// How many tasks run in it; Flink 2.x.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned_tasks: Option<u32>,
 }
 
 /// What the JVM of a TaskManager uses, in bytes unless it is a count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
 pub struct TaskManagerMetrics {
@@ -321,7 +326,7 @@ pub struct TaskManagerMetrics {
 }
 
 /// What a garbage collector has done.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct GarbageCollector {
     /// Its name in the JVM.
@@ -330,12 +335,12 @@ pub struct GarbageCollector {
     #[serde(default)]
     pub count: i64,
     /// For how long it ran in all.
-    #[serde(default, deserialize_with = "wire::millis")]
+    #[serde(default, deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub time: Duration,
 }
 
 /// An uploaded jar.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JarInfo {
     /// Names it in the cluster; ends with its file name.
@@ -352,7 +357,7 @@ pub struct JarInfo {
 }
 
 /// A main program in an uploaded jar.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JarEntry {
     /// Its class.

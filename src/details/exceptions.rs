@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::FailureCause;
 use crate::ids::JobId;
@@ -11,7 +11,7 @@ use crate::wire;
 /// The failures that a job or an application has had, the newest first.
 ///
 /// The same for all versions: Flink 1.x sends the newest failure twice, once in an older shape that adds nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ExceptionHistory {
@@ -24,7 +24,7 @@ pub struct ExceptionHistory {
 }
 
 /// One failure, with the others that came at the same time.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ExceptionEntry {
     /// The Java class.
@@ -36,19 +36,19 @@ pub struct ExceptionEntry {
     /// When it happened.
     pub timestamp: i64,
     /// The task that failed; absent if the job as a whole did.
-    #[serde(rename = "taskName", default)]
+    #[serde(rename = "taskName", default, skip_serializing_if = "Option::is_none")]
     pub task_name: Option<String>,
     /// Host and port of the task's TaskManager.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// Names the task's TaskManager.
-    #[serde(rename = "taskManagerId", default)]
+    #[serde(rename = "taskManagerId", default, skip_serializing_if = "Option::is_none")]
     pub task_manager_id: Option<String>,
     /// What the cluster's failure enrichers say about it.
     #[serde(rename = "failureLabels", default, deserialize_with = "wire::null_is_default")]
     pub failure_labels: BTreeMap<String, String>,
     /// The job that failed, in the failures of an application.
-    #[serde(rename = "jobId", default)]
+    #[serde(rename = "jobId", default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<JobId>,
     /// Failures that came at the same time.
     #[serde(rename = "concurrentExceptions", default, deserialize_with = "wire::null_is_default")]

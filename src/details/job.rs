@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::details::JobPlan;
 use crate::ids::{ApplicationId, JobId, JobVertexId};
@@ -41,7 +41,7 @@ java_enum! {
 ///
 /// Comes from a cache of the server (`web.refresh-interval`, 3 s by default), so it may lag behind
 /// the job's status.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobDetails {
     /// Names the job.
@@ -59,25 +59,40 @@ pub struct JobDetails {
     #[serde(rename = "start-time")]
     pub start_time: i64,
     /// When it ended, if it has.
-    #[serde(rename = "end-time", default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        rename = "end-time",
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time"
+    )]
     pub end_time: Option<i64>,
     /// How long it has been there, or was until it ended.
-    #[serde(default, deserialize_with = "wire::millis")]
+    #[serde(default, deserialize_with = "wire::millis", serialize_with = "wire::write::millis")]
     pub duration: Duration,
     /// The highest parallelism that it can be scaled to, if one is set for the job.
-    #[serde(rename = "maxParallelism", default, deserialize_with = "wire::count_or_none")]
+    #[serde(
+        rename = "maxParallelism",
+        default,
+        deserialize_with = "wire::count_or_none",
+        serialize_with = "wire::write::count"
+    )]
     pub max_parallelism: Option<u32>,
     /// The server's clock when it made this answer.
     #[serde(default)]
     pub now: i64,
     /// When it last entered which state.
-    #[serde(default, deserialize_with = "wire::times_by_state")]
+    #[serde(default, deserialize_with = "wire::times_by_state", serialize_with = "times")]
     pub timestamps: BTreeMap<JobStatus, i64>,
     /// Its vertices; none while it initialises.
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub vertices: Vec<JobVertexInfo>,
     /// How many of its vertices (not tasks) are in which state.
-    #[serde(rename = "status-counts", default, deserialize_with = "wire::null_is_default")]
+    #[serde(
+        rename = "status-counts",
+        default,
+        deserialize_with = "wire::null_is_default",
+        serialize_with = "TaskCounts::by_state"
+    )]
     pub status_counts: TaskCounts,
     /// Its graph.
     #[serde(default, deserialize_with = "wire::null_is_default")]
@@ -101,7 +116,7 @@ impl JobDetails {
 }
 
 /// One vertex of a job: a chain of operators that run in the same tasks.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobVertexInfo {
     /// Names the vertex.
@@ -112,21 +127,40 @@ pub struct JobVertexInfo {
     /// In how many parallel tasks it runs.
     pub parallelism: u32,
     /// The highest parallelism that it can be scaled to.
-    #[serde(rename = "maxParallelism", default, deserialize_with = "wire::count_or_none")]
+    #[serde(
+        rename = "maxParallelism",
+        default,
+        deserialize_with = "wire::count_or_none",
+        serialize_with = "wire::write::count"
+    )]
     pub max_parallelism: Option<u32>,
     /// The sum of its tasks' states.
     pub status: ExecutionState,
     /// When its first task was sent to a TaskManager, if one was.
-    #[serde(rename = "start-time", default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        rename = "start-time",
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time"
+    )]
     pub start_time: Option<i64>,
     /// When its last task ended, if all have.
-    #[serde(rename = "end-time", default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        rename = "end-time",
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time"
+    )]
     pub end_time: Option<i64>,
     /// How long it has run, if it has begun.
-    #[serde(default, deserialize_with = "wire::millis_or_none")]
+    #[serde(
+        default,
+        deserialize_with = "wire::millis_or_none",
+        serialize_with = "wire::write::millis_or_none"
+    )]
     pub duration: Option<Duration>,
     /// How many of its tasks are in which state.
-    #[serde(default, deserialize_with = "wire::null_is_default")]
+    #[serde(default, deserialize_with = "wire::null_is_default", serialize_with = "TaskCounts::by_state")]
     pub tasks: TaskCounts,
     /// What went through it.
     #[serde(default, deserialize_with = "wire::null_is_default")]
@@ -139,7 +173,7 @@ pub struct JobVertexInfo {
 /// What went through a vertex or a task, within its job.
 ///
 /// A number is complete when all its tasks have reported.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct IoMetrics {
@@ -168,18 +202,30 @@ pub struct IoMetrics {
     #[serde(rename = "write-records-complete")]
     pub write_records_complete: bool,
     /// Time that was spent waiting for slower tasks downstream.
-    #[serde(rename = "accumulated-backpressured-time", deserialize_with = "wire::millis_or_none")]
+    #[serde(
+        rename = "accumulated-backpressured-time",
+        deserialize_with = "wire::millis_or_none",
+        serialize_with = "wire::write::millis_or_none"
+    )]
     pub backpressured_time: Option<Duration>,
     /// Time without anything to do.
-    #[serde(rename = "accumulated-idle-time", deserialize_with = "wire::millis_or_none")]
+    #[serde(
+        rename = "accumulated-idle-time",
+        deserialize_with = "wire::millis_or_none",
+        serialize_with = "wire::write::millis_or_none"
+    )]
     pub idle_time: Option<Duration>,
     /// Time at work; `None` for tasks that cannot tell.
-    #[serde(rename = "accumulated-busy-time", deserialize_with = "wire::millis_or_none")]
+    #[serde(
+        rename = "accumulated-busy-time",
+        deserialize_with = "wire::millis_or_none",
+        serialize_with = "wire::write::busy"
+    )]
     pub busy_time: Option<Duration>,
 }
 
 /// One vertex of a job with its subtasks.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobVertexDetails {
     /// Names the vertex.
@@ -190,7 +236,12 @@ pub struct JobVertexDetails {
     /// In how many parallel tasks it runs.
     pub parallelism: u32,
     /// The highest parallelism that it can be scaled to.
-    #[serde(rename = "maxParallelism", default, deserialize_with = "wire::count_or_none")]
+    #[serde(
+        rename = "maxParallelism",
+        default,
+        deserialize_with = "wire::count_or_none",
+        serialize_with = "wire::write::count"
+    )]
     pub max_parallelism: Option<u32>,
     /// The server's clock when it made this answer.
     #[serde(default)]
@@ -201,7 +252,7 @@ pub struct JobVertexDetails {
 }
 
 /// One parallel task of a vertex, in its current attempt.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct SubtaskInfo {
     /// Which of the parallel tasks it is, from 0.
@@ -215,14 +266,36 @@ pub struct SubtaskInfo {
     #[serde(default)]
     pub endpoint: Option<String>,
     /// When it was sent to the TaskManager, if it was.
-    #[serde(rename = "start-time", default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        rename = "start-time",
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time"
+    )]
     pub start_time: Option<i64>,
     /// When it ended, if it has.
-    #[serde(rename = "end-time", default, deserialize_with = "wire::time_or_never")]
+    #[serde(
+        rename = "end-time",
+        default,
+        deserialize_with = "wire::time_or_never",
+        serialize_with = "wire::write::time"
+    )]
     pub end_time: Option<i64>,
     /// How long it has run, if it has begun.
-    #[serde(default, deserialize_with = "wire::millis_or_none")]
+    #[serde(
+        default,
+        deserialize_with = "wire::millis_or_none",
+        serialize_with = "wire::write::millis_or_none"
+    )]
     pub duration: Option<Duration>,
+    /// How long it was in each state that it has entered, or has been so far.
+    #[serde(
+        rename = "status-duration",
+        default,
+        deserialize_with = "wire::millis_by_state",
+        serialize_with = "wire::write::millis_by_state"
+    )]
+    pub status_durations: BTreeMap<ExecutionState, Duration>,
     /// What went through it.
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub metrics: IoMetrics,
@@ -232,7 +305,7 @@ pub struct SubtaskInfo {
 }
 
 /// The settings of a job that its program made.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobConfigInfo {
     /// Names the job.
@@ -242,12 +315,12 @@ pub struct JobConfigInfo {
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub name: String,
     /// The settings; none while the job initialises.
-    #[serde(rename = "execution-config", default)]
+    #[serde(rename = "execution-config", default, skip_serializing_if = "Option::is_none")]
     pub execution_config: Option<ExecutionConfigInfo>,
 }
 
 /// The settings of a job that its program made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ExecutionConfigInfo {
@@ -255,7 +328,11 @@ pub struct ExecutionConfigInfo {
     #[serde(rename = "restart-strategy", deserialize_with = "wire::null_is_default")]
     pub restart_strategy: String,
     /// The parallelism of operators that set none; `None` for the cluster's default.
-    #[serde(rename = "job-parallelism", deserialize_with = "wire::count_or_none")]
+    #[serde(
+        rename = "job-parallelism",
+        deserialize_with = "wire::count_or_none",
+        serialize_with = "wire::write::count"
+    )]
     pub job_parallelism: Option<u32>,
     /// Whether records may be reused instead of copied between functions.
     #[serde(rename = "object-reuse-mode")]
@@ -264,12 +341,12 @@ pub struct ExecutionConfigInfo {
     #[serde(rename = "user-config", deserialize_with = "wire::null_is_default")]
     pub user_config: BTreeMap<String, String>,
     /// `PIPELINED` or `BATCH`; Flink 1.x.
-    #[serde(rename = "execution-mode")]
+    #[serde(rename = "execution-mode", skip_serializing_if = "Option::is_none")]
     pub execution_mode: Option<String>,
 }
 
 /// A program's own accumulator as the web interface shows it: everything is text.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UserAccumulator {
     /// The name that the program gave it.
@@ -281,4 +358,8 @@ pub struct UserAccumulator {
     /// The value, or the stack trace if merging failed.
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub value: String,
+}
+
+fn times<S: Serializer>(times: &BTreeMap<JobStatus, i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    wire::write::times(JobStatus::ALL, times, serializer)
 }

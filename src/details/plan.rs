@@ -1,6 +1,6 @@
 //! The graph of a job.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::{JobId, JobVertexId};
 use crate::wire;
@@ -8,12 +8,12 @@ use crate::wire;
 /// The graph of a job, or of the job that a jar would make.
 ///
 /// Everything is empty while the job initialises.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct JobPlan {
     /// Names the job. Of a jar's plan it is made up by the server and means nothing.
-    #[serde(rename = "jid", deserialize_with = "id_or_empty")]
+    #[serde(rename = "jid", deserialize_with = "id_or_empty", serialize_with = "wire::write::id_or_empty")]
     pub job_id: Option<JobId>,
     /// The job's name.
     #[serde(deserialize_with = "wire::null_is_default")]
@@ -27,7 +27,7 @@ pub struct JobPlan {
 }
 
 /// One vertex of a job's graph.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobPlanNode {
     /// Names the vertex.
@@ -41,7 +41,7 @@ pub struct JobPlanNode {
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub operator_strategy: String,
     /// Where its input comes from; empty for a source.
-    #[serde(default, deserialize_with = "wire::null_is_default")]
+    #[serde(default, deserialize_with = "wire::null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<JobPlanInput>,
 }
 
@@ -56,7 +56,7 @@ impl JobPlanNode {
 }
 
 /// One edge of a job's graph.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct JobPlanInput {
     /// Which input of its vertex it is, from 0.
@@ -64,16 +64,16 @@ pub struct JobPlanInput {
     /// The vertex that it comes from.
     pub id: JobVertexId,
     /// How records are spread over the parallel tasks: `FORWARD`, `HASH`, `REBALANCE`, …
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ship_strategy: Option<String>,
     /// How they are handed over: `pipelined_bounded`, `blocking`, …
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange: Option<String>,
     /// What is done with them at the receiver, if anything.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_strategy: Option<String>,
     /// How they are cached at the receiver, if they are.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caching: Option<String>,
 }
 

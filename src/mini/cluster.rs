@@ -19,6 +19,7 @@ use super::jars::Jars;
 use super::job::run;
 use super::operations::Operations;
 use super::program::{IntoJobs, MiniJob, MiniProgram};
+use super::rest::Server;
 use super::slots::Slots;
 use super::timer::Timer;
 use crate::config::{Configuration, options};
@@ -70,9 +71,20 @@ impl MiniCluster {
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] for a value that cannot be, naming its key; [`ErrorKind::LocalFile`] if the
-    /// directory for uploaded jars cannot be made; [`ErrorKind::Process`] if there is no thread to be had.
+    /// directory for uploaded jars cannot be made; [`ErrorKind::Process`] if there is no thread to be had;
+    /// [`ErrorKind::Configuration`] if the port for the REST API is in use.
     pub fn start(configuration: MiniClusterConfiguration) -> Result<Self> {
-        let (settings, store, clock) = configuration.resolve()?;
+        let (mut settings, store, clock, rest) = configuration.resolve()?;
+        let rest = match rest {
+            Some(plan) => {
+                let bound = plan.bind()?;
+                let address = bound.reachable();
+                settings.configuration.set(&options::REST_ADDRESS, address.ip().to_string());
+                settings.configuration.set(&options::REST_PORT, address.port());
+                Some((plan, bound))
+            }
+            None => None,
+        };
         let uploads = settings.configuration.get_optional(&options::WEB_UPLOAD_DIR)?;
         let jars = Jars::open(uploads.as_deref()).map_err(|error| {
             Error::new(ErrorKind::LocalFile, format!("no directory for uploaded jars: {error}"))
@@ -86,6 +98,7 @@ impl MiniCluster {
         let state = State {
             settings: Arc::new(store),
             open: true,
+            ending: false,
             jobs: HashMap::new(),
             numbered: 0,
             slots: Slots::new(settings.task_managers.len(), settings.slots_per_task_manager as usize),
@@ -99,7 +112,17 @@ impl MiniCluster {
             heartbeats: HashMap::new(),
             listeners: Vec::new(),
         };
-        Ok(Self(Arc::new(Owner { core: Core::new(settings, clock, timer, jars, state) })))
+        // From here on whatever goes wrong closes what there is.
+        let cluster = Self(Arc::new(Owner { core: Core::new(settings, clock, timer, jars, state) }));
+        if let Some((plan, bound)) = rest {
+            let server = plan.serve(bound, cluster.dispatcher()).map_err(|error| {
+                let text = format!("no thread for the cluster's REST API: {error}");
+                Error::new(ErrorKind::Process, text).with_source(error)
+            })?;
+            // Nobody else has the cluster yet, so nothing was set before.
+            let _ = cluster.0.core.rest.set(server);
+        }
+        Ok(cluster)
     }
 
     /// Registers a stand-in under the class that a real program's `main` is in. Replaces one that was there.
@@ -202,7 +225,7 @@ impl MiniCluster {
 
     /// Where the cluster's REST API is, such as `http://127.0.0.1:8081`, if it serves one.
     pub fn rest_address(&self) -> Option<String> {
-        self.0.core.rest_address.get().cloned()
+        self.0.core.rest.get().map(Server::url)
     }
 
     /// Whether the cluster has not been closed.
@@ -211,7 +234,8 @@ impl MiniCluster {
     }
 
     /// Ends the cluster: its jobs are suspended and their tasks cancelled, open operations of clients fail with
-    /// [`ErrorKind::ConnectionLost`], its threads end, and its uploaded jars are removed. Savepoints stay.
+    /// [`ErrorKind::ConnectionLost`], its REST port is closed, its threads end, and its uploaded jars are removed.
+    /// Savepoints stay.
     ///
     /// Waits for the tasks, but no longer than 5 s: one that does not listen is left behind. Any thread may call it, a
     /// task's too; twice is fine.
@@ -254,9 +278,11 @@ impl Core {
         let Some(let_go) = let_go else { return };
         // Dropped promises fail as closed; jobs and programs are callers' code, which may hold the cluster itself.
         drop(let_go);
+        // Who waits for one of them is answered that the cluster is gone.
+        let answered = self.rest.get().is_none_or(|rest| rest.close(PATIENCE));
         self.timer.close();
         let patient = [&self.tasks, &self.programs, &self.files].map(|threads| threads.close(PATIENCE));
-        if patient.contains(&false) {
+        if !answered || patient.contains(&false) {
             log::warn!("the mini cluster leaves threads behind that do not end");
         }
         self.jars.remove_all();

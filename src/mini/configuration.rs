@@ -1,10 +1,12 @@
 //! How a mini cluster is made.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::clock::MiniClock;
 use super::core::{Settings, StoreSettings, TaskManager};
+use super::rest::RestPlan;
 use crate::config::{ConfigOption, Configuration, options};
 use crate::details::FlinkVersion;
 use crate::error::{Error, ErrorKind, Result};
@@ -41,6 +43,9 @@ pub struct MiniClusterConfiguration {
     clock: MiniClock,
     flink_version: FlinkVersion,
     ends_with_its_job: bool,
+    rest_port: Option<u16>,
+    rest_bind_address: IpAddr,
+    rest_savepoints_below: Option<PathBuf>,
 }
 
 const SLOT_REQUEST_TIMEOUT: ConfigOption<Duration> =
@@ -63,6 +68,9 @@ impl Default for MiniClusterConfiguration {
             clock: MiniClock::system(),
             flink_version: FlinkVersion::new(2, 3, 0),
             ends_with_its_job: false,
+            rest_port: None,
+            rest_bind_address: Ipv4Addr::LOCALHOST.into(),
+            rest_savepoints_below: None,
         }
     }
 }
@@ -120,9 +128,51 @@ impl MiniClusterConfiguration {
         self
     }
 
+    /// Serves Flink's REST API on `port`, for clients of any kind: Flink's own command line, curl, another language. 0
+    /// takes a port that is free; see [`MiniCluster::rest_address`](super::MiniCluster::rest_address), and the entries
+    /// `rest.address` and `rest.port` of [`MiniCluster::configuration`](super::MiniCluster::configuration).
+    ///
+    /// Off unless this is called, whatever `rest.port` says: that is where a real cluster would be. Honours
+    /// `rest.server.max-content-length`, `rest.idleness-timeout`, `web.timeout`, `web.submit.enable`,
+    /// `web.exception-history-size` and `web.access-control-allow-origin`.
+    ///
+    /// # Examples
+    /// ```
+    /// use flink_client::mini::{MiniCluster, MiniClusterConfiguration};
+    /// use flink_client::{ClusterClient, RestClusterClient, StandaloneClusterId};
+    ///
+    /// let cluster = MiniCluster::start(MiniClusterConfiguration::new().rest_port(0))?;
+    /// assert!(cluster.rest_address().unwrap().starts_with("http://127.0.0.1:"));
+    /// let client = RestClusterClient::new(cluster.configuration(), StandaloneClusterId)?;
+    /// assert!(client.list_jobs().wait()?.is_empty());
+    /// # Ok::<(), flink_client::Error>(())
+    /// ```
+    pub fn rest_port(mut self, port: u16) -> Self {
+        self.rest_port = Some(port);
+        self
+    }
+
+    /// The address that the REST API is served on. Defaults to 127.0.0.1, which only this machine reaches.
+    ///
+    /// As Flink's, the API asks nobody who he is. Whoever reaches it can run the registered programs, fill the disk with
+    /// uploads, and have savepoints written, read and removed wherever this process may: think of
+    /// [`rest_savepoints_below`](Self::rest_savepoints_below).
+    pub fn rest_bind_address(mut self, address: IpAddr) -> Self {
+        self.rest_bind_address = address;
+        self
+    }
+
+    /// The one directory in which requests to the REST API may have savepoints written, read and removed; others are
+    /// refused with status 403. Defaults to anywhere, as in Flink. What the cluster's own configuration names, and
+    /// clients in this process, are not bound by it.
+    pub fn rest_savepoints_below(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.rest_savepoints_below = Some(directory.into());
+        self
+    }
+
     /// # Errors
     /// [`ErrorKind::Configuration`] for a value that cannot be, naming its key.
-    pub(super) fn resolve(self) -> Result<(Settings, StoreSettings, MiniClock)> {
+    pub(super) fn resolve(self) -> Result<(Settings, StoreSettings, MiniClock, Option<RestPlan>)> {
         let configuration = self.configuration;
         let slots = match self.slots_per_task_manager {
             Some(slots) => slots,
@@ -158,6 +208,13 @@ impl MiniClusterConfiguration {
                     format!("{}: the mini cluster has default and adaptive, got {other:?}", SCHEDULER.key()),
                 ));
             }
+        };
+        let rest = match self.rest_port {
+            Some(port) => {
+                let below = self.rest_savepoints_below;
+                Some(RestPlan::new(self.rest_bind_address, port, below, &configuration)?)
+            }
+            None => None,
         };
         let async_store_duration = configuration.get(&options::REST_ASYNC_STORE_DURATION)?;
         let checkpoint_directory = configuration.get_optional(&options::EXECUTION_CHECKPOINTING_DIR)?;
@@ -201,6 +258,6 @@ impl MiniClusterConfiguration {
             flink_2: settings.is_flink_2(),
             ends_with_its_job: settings.ends_with_its_job,
         };
-        Ok((settings, store, self.clock))
+        Ok((settings, store, self.clock, rest))
     }
 }

@@ -18,6 +18,7 @@ use super::jars::Jars;
 use super::job::Job;
 use super::operations::Operations;
 use super::program::ProgramFn;
+use super::rest::Server;
 use super::slots::Slots;
 use super::threads::Threads;
 use super::timer::Timer;
@@ -38,8 +39,8 @@ pub(crate) struct Core {
     /// `main` of programs, and what jobs do while they initialise: callers' code, which may block.
     pub(crate) programs: Arc<Threads>,
     pub(crate) jars: Jars,
-    /// Where the REST API is, if it is served.
-    pub(crate) rest_address: OnceLock<String>,
+    /// The REST API, if it is served.
+    pub(crate) rest: OnceLock<Server>,
     state: Mutex<State>,
 }
 
@@ -73,6 +74,8 @@ pub(crate) struct TaskManager {
 pub(crate) struct State {
     pub(crate) settings: Arc<StoreSettings>,
     pub(crate) open: bool,
+    /// Whether it closes as soon as the outcomes of all operations have been told.
+    pub(crate) ending: bool,
     pub(crate) jobs: HashMap<JobId, Job>,
     pub(crate) numbered: u64,
     pub(crate) slots: Slots,
@@ -157,7 +160,7 @@ impl Core {
             files: Threads::new("flink-mini-files", 4),
             programs: Threads::new("flink-mini-main", 16),
             jars,
-            rest_address: OnceLock::new(),
+            rest: OnceLock::new(),
             state: Mutex::new(state),
         })
     }
@@ -172,6 +175,10 @@ impl Core {
             let now = at.as_millis().try_into().unwrap_or(i64::MAX);
             let mut effects = Effects { now, at, changes: Vec::new(), later: Vec::new() };
             let result = change(&mut state, &mut effects);
+            if state.ending && !state.operations.have_untold() {
+                state.ending = false;
+                effects.then(Self::close_elsewhere);
+            }
             for change in effects.changes.drain(..) {
                 state.listeners.retain(|listener| listener.send(change).is_ok());
             }

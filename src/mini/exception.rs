@@ -100,6 +100,7 @@ impl JavaException {
     }
 
     /// Whether it or a cause is of this class.
+    #[cfg(test)]
     pub(crate) fn is_or_has(&self, class: &str) -> bool {
         let mut exception = Some(self);
         while let Some(this) = exception {

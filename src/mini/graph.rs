@@ -153,11 +153,6 @@ impl JobGraph {
         })
     }
 
-    /// Tasks of different vertices share slots.
-    pub(crate) fn slots_at_most(&self) -> u32 {
-        self.vertices.iter().map(|vertex| vertex.parallelism).max().unwrap_or(0)
-    }
-
     pub(crate) fn vertex(&self, id: JobVertexId) -> Option<usize> {
         self.vertices.iter().position(|vertex| vertex.id == id)
     }

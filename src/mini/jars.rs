@@ -49,11 +49,7 @@ impl Jars {
     /// # Errors
     /// Flink's, if its name is not a jar's; an `IOException`, if it cannot be stored.
     pub(crate) fn store(&self, name: &str, content: &mut dyn Read) -> Result<PathBuf, JavaException> {
-        let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-        if !name.ends_with(".jar") || name.contains('\0') {
-            return Err(wording::not_a_jar_name());
-        }
-        let path = self.directory.join(format!("{}_{name}", uuid()));
+        let path = self.new_path(name)?;
         let stored = (|| {
             let mut file = File::create_new(&path)?;
             io::copy(content, &mut file)?;
@@ -64,6 +60,26 @@ impl Jars {
             return Err(JavaException::new("java.io.IOException", error.to_string()));
         }
         Ok(path)
+    }
+
+    /// Makes a file of this directory a jar, as [`store`](Self::store) does with what is read.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn adopt(&self, name: &str, file: &Path) -> Result<PathBuf, JavaException> {
+        let path = self.new_path(name)?;
+        match fs::rename(file, &path) {
+            Ok(()) => Ok(path),
+            Err(error) => Err(JavaException::new("java.io.IOException", error.to_string())),
+        }
+    }
+
+    fn new_path(&self, name: &str) -> Result<PathBuf, JavaException> {
+        let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+        if !name.ends_with(".jar") || name.contains('\0') {
+            return Err(wording::not_a_jar_name());
+        }
+        Ok(self.directory.join(format!("{}_{name}", uuid())))
     }
 
     /// The newest first.

@@ -42,24 +42,22 @@
 //! # Ok::<(), flink_client::Error>(())
 //! ```
 //!
+//! # Over REST
+//! With [`rest_port`](MiniClusterConfiguration::rest_port) the cluster serves Flink's REST API, on loopback: Flink's own
+//! command line, a [`RestClusterClient`](crate::RestClusterClient), a client in another language or curl work against it.
+//! `cargo run --example mini_cluster -- --port 8081` is such a cluster.
+//!
 //! # Threads
 //! A slot runs one task of each vertex of its job, each on its own thread; threads are kept for 2 s for the next task.
 //! Besides there are one timer, up to 16 threads for `main` of programs and the initialisation of jobs, and up to 4 for
-//! files. A job that waits for slots, a delay or a savepoint holds none.
+//! files. A job that waits for slots, a delay or a savepoint holds none. REST costs one for the port and one for each
+//! connection, 256 at most.
 //!
 //! # What is not as in Flink
 //! - A failure restarts the whole job, as Flink does when all tasks are connected; there is no failover by region.
 //! - State is written as JSON, in a format of its own: a savepoint of a mini cluster is for mini clusters only.
 //! - Slots are given to a job all at once, in the order in which jobs ask; a job that is small enough may overtake.
 //! - Restart strategies are `none` and `fixed-delay`.
-//
-// For the REST API (and whoever else is to be put in front of a cluster): `MiniCluster::dispatcher()` gives a
-// `dispatcher::Dispatcher`. Its methods are the operations; each gives an `Answer<T>` (`Result<T, JavaException>`) at
-// once, or a `Pending<Answer<T>>` where Flink lets the caller wait (`wait()` it; `Closed` means the cluster is gone).
-// Values are the crate's own types of `details` and `job`, the exception is the one that Flink's dispatcher throws,
-// unwrapped, with `stack_trace()` for bodies; statuses, `RestHandlerException` and `CompletionException` around it are
-// REST's. `java_writer::exception` makes `serialized-throwable`, `AccumulatorEntry` has the accumulators' bytes.
-// `Dispatcher::is_open` is false from the moment of closing; `rest_address` is REST's to set.
 
 mod accumulators;
 mod applications;
@@ -79,6 +77,7 @@ mod job;
 mod operations;
 mod program;
 mod requirements;
+mod rest;
 mod savepoint_store;
 mod slots;
 mod task;

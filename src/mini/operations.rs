@@ -18,6 +18,16 @@ pub(crate) struct Operations {
     pub(crate) data_sets: Store<TriggerId, ()>,
 }
 
+impl Operations {
+    /// Whether there is an outcome, or will be one, that nobody has been told.
+    pub(crate) fn have_untold(&self) -> bool {
+        self.savepoints.has_untold()
+            || self.checkpoints.has_untold()
+            || self.disposals.has_untold()
+            || self.data_sets.has_untold()
+    }
+}
+
 /// The operations of one kind.
 pub(crate) struct Store<K, T: Send + 'static> {
     operations: BTreeMap<K, Operation<T>>,
@@ -25,6 +35,8 @@ pub(crate) struct Store<K, T: Send + 'static> {
 
 struct Operation<T: Send + 'static> {
     outcome: Option<(Answer<T>, i64)>,
+    /// Whether anybody has been told the outcome.
+    told: bool,
     waiting: Vec<Promise<Answer<T>>>,
 }
 
@@ -42,7 +54,11 @@ impl<K: Ord + Copy, T: Clone + Send + 'static> Store<K, T> {
     pub(crate) fn begin(&mut self, key: K, now: i64, kept: Kept) -> bool {
         self.forget(now, kept);
         let known = self.operations.contains_key(&key);
-        self.operations.entry(key).or_insert_with(|| Operation { outcome: None, waiting: Vec::new() });
+        self.operations.entry(key).or_insert_with(|| Operation {
+            outcome: None,
+            told: false,
+            waiting: Vec::new(),
+        });
         !known
     }
 
@@ -53,6 +69,7 @@ impl<K: Ord + Copy, T: Clone + Send + 'static> Store<K, T> {
             return;
         }
         for promise in operation.waiting.drain(..) {
+            operation.told = true;
             promise.complete(Ok(outcome.clone()));
         }
         operation.outcome = Some((outcome, now));
@@ -61,7 +78,8 @@ impl<K: Ord + Copy, T: Clone + Send + 'static> Store<K, T> {
     /// The outcome so far: `None` if the operation is not known, `Some(None)` while it goes on.
     pub(crate) fn look(&mut self, key: K, now: i64, kept: Kept) -> Option<Option<Answer<T>>> {
         self.forget(now, kept);
-        let operation = self.operations.get(&key)?;
+        let operation = self.operations.get_mut(&key)?;
+        operation.told = operation.outcome.is_some();
         Some(operation.outcome.as_ref().map(|(outcome, _)| outcome.clone()))
     }
 
@@ -74,14 +92,17 @@ impl<K: Ord + Copy, T: Clone + Send + 'static> Store<K, T> {
     ) {
         match self.operations.get_mut(&key) {
             None => promise.complete(Ok(Err(unknown()))),
-            Some(Operation { outcome: Some((outcome, _)), .. }) => promise.complete(Ok(outcome.clone())),
+            Some(Operation { outcome: Some((outcome, _)), told, .. }) => {
+                *told = true;
+                promise.complete(Ok(outcome.clone()));
+            }
             Some(operation) => operation.waiting.push(promise),
         }
     }
 
-    /// How many go on.
-    pub(crate) fn in_progress(&self) -> usize {
-        self.operations.values().filter(|operation| operation.outcome.is_none()).count()
+    /// Whether there is an outcome, or will be one, that nobody has been told.
+    fn has_untold(&self) -> bool {
+        self.operations.values().any(|operation| !operation.told)
     }
 
     fn forget(&mut self, now: i64, kept: Kept) {
@@ -112,7 +133,26 @@ mod tests {
         assert!(store.look(KEY, 1_019, kept).flatten().unwrap().is_err());
         assert_eq!(store.look(KEY, 1_020, kept), None, "looking does not prolong it");
         assert!(store.begin(KEY, 1_020, kept));
-        assert_eq!(store.in_progress(), 1);
+    }
+
+    #[test]
+    fn an_outcome_is_untold_until_somebody_has_looked_or_waited() {
+        let mut store = Store::<TriggerId, u8>::default();
+        assert!(!store.has_untold());
+        store.begin(KEY, 0, None);
+        assert_eq!(store.look(KEY, 0, None), Some(None));
+        assert!(store.has_untold(), "it goes on");
+        store.end(KEY, Ok(7), 1);
+        assert!(store.has_untold());
+        store.look(KEY, 2, None);
+        assert!(!store.has_untold());
+        let other = TriggerId::from_bytes([2; 16]);
+        store.begin(other, 0, None);
+        let (promise, _told) = crate::Pending::promise();
+        store.wait(other, promise, || unreachable!());
+        assert!(store.has_untold());
+        store.end(other, Ok(7), 1);
+        assert!(!store.has_untold());
     }
 
     #[test]

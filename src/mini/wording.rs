@@ -10,16 +10,16 @@ const FLINK_RUNTIME: &str = "org.apache.flink.util.FlinkRuntimeException";
 pub(crate) const INVOCATION: &str = "org.apache.flink.client.program.ProgramInvocationException";
 pub(crate) const INITIALIZATION: &str = "org.apache.flink.runtime.client.JobInitializationException";
 pub(crate) const REST_HANDLER: &str = "org.apache.flink.runtime.rest.handler.RestHandlerException";
+pub(crate) const NOT_FOUND: &str = "org.apache.flink.runtime.rest.NotFoundException";
+pub(crate) const JOB_NOT_FOUND: &str = "org.apache.flink.runtime.messages.FlinkJobNotFoundException";
+pub(crate) const NO_COORDINATOR: &str = "org.apache.flink.runtime.scheduler.CoordinatorNotExistException";
 
 pub(crate) fn task_name(vertex: &str, subtask: u32, parallelism: u32) -> String {
     format!("{vertex} ({}/{parallelism})", subtask.saturating_add(1))
 }
 
 pub(crate) fn job_not_found(job: JobId) -> JavaException {
-    JavaException::new(
-        "org.apache.flink.runtime.messages.FlinkJobNotFoundException",
-        format!("Could not find Flink job ({job})"),
-    )
+    JavaException::new(JOB_NOT_FOUND, format!("Could not find Flink job ({job})"))
 }
 
 pub(crate) fn initializing() -> JavaException {
@@ -107,8 +107,9 @@ pub(crate) fn not_a_jar_name() -> JavaException {
     JavaException::new(REST_HANDLER, "Only Jar files are allowed.")
 }
 
-pub(crate) fn graph_unreadable() -> JavaException {
-    JavaException::new(REST_HANDLER, "Failed to deserialize ExecutionPlan.").caused_by(JavaException::new(
+/// `kind`: `ExecutionPlan`, or `JobGraph` before Flink 2.0.
+pub(crate) fn graph_unreadable(kind: &str) -> JavaException {
+    JavaException::new(REST_HANDLER, format!("Failed to deserialize {kind}.")).caused_by(JavaException::new(
         "java.io.InvalidClassException",
         "the mini cluster runs stand-in programs, not serialised Java graphs",
     ))
@@ -287,7 +288,7 @@ pub(crate) fn no_such_operation(kind: &str, job: JobId, trigger: TriggerId) -> J
 
 pub(crate) fn no_such_key() -> JavaException {
     JavaException::new(
-        "org.apache.flink.runtime.rest.NotFoundException",
+        NOT_FOUND,
         "Operation not found under key: org.apache.flink.runtime.rest.handler.async.OperationKey@1f",
     )
 }
@@ -333,7 +334,7 @@ pub(crate) fn parallelism_above_restored(vertex: &str, most: u32, wanted: u32) -
 
 pub(crate) fn no_coordinator(operator: &str) -> JavaException {
     JavaException::new(
-        "org.apache.flink.runtime.scheduler.CoordinatorNotExistException",
+        NO_COORDINATOR,
         format!(
             "Coordinator of operator {operator} does not exist or the job vertex this operator belongs to is not \
              initialized."
@@ -342,10 +343,7 @@ pub(crate) fn no_coordinator(operator: &str) -> JavaException {
 }
 
 pub(crate) fn no_such_vertex(vertex: crate::JobVertexId) -> JavaException {
-    JavaException::new(
-        "org.apache.flink.runtime.rest.NotFoundException",
-        format!("JobVertex {vertex} not found"),
-    )
+    JavaException::new(NOT_FOUND, format!("JobVertex {vertex} not found"))
 }
 
 pub(crate) fn no_such_task_manager(id: &str) -> JavaException {
@@ -363,10 +361,7 @@ pub(crate) fn no_such_application(id: crate::ApplicationId) -> JavaException {
 }
 
 pub(crate) fn no_such_checkpoint(id: u64) -> JavaException {
-    JavaException::new(
-        "org.apache.flink.runtime.rest.NotFoundException",
-        format!("Could not find checkpointing statistics for checkpoint {id}."),
-    )
+    JavaException::new(NOT_FOUND, format!("Could not find checkpointing statistics for checkpoint {id}."))
 }
 
 pub(crate) fn not_adaptive() -> JavaException {

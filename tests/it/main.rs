@@ -14,4 +14,5 @@ mod mini;
 mod pending;
 mod polling;
 mod provider;
+mod rest;
 mod support;

@@ -70,6 +70,15 @@ impl Dispatcher {
         self.core.close_elsewhere();
     }
 
+    /// The same, but not before the outcomes of all operations have been told, as long as they are kept.
+    pub(crate) fn shut_down_when_told(&self) {
+        let kept = self.core.settings.async_store_duration;
+        self.core.act(|state, effects| {
+            state.ending = true;
+            effects.after(kept, |_, effects| effects.then(Core::close_elsewhere));
+        });
+    }
+
     // Jobs.
 
     /// Looks at a job.
@@ -328,6 +337,7 @@ impl Dispatcher {
         })
     }
 
+    #[cfg(test)]
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.core
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Dispatcher, RunRequest};
@@ -32,6 +32,11 @@ impl Dispatcher {
     /// Stores a jar; its path. The last component is its id.
     pub(crate) fn upload_jar(&self, name: &str, content: &mut dyn Read) -> Answer<PathBuf> {
         self.core.jars.store(name, content)
+    }
+
+    /// Makes a file in the directory of jars one of them.
+    pub(crate) fn adopt_jar(&self, name: &str, file: &Path) -> Answer<PathBuf> {
+        self.core.jars.adopt(name, file)
     }
 
     pub(crate) fn list_jars(&self) -> Vec<JarInfo> {

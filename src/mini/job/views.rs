@@ -73,6 +73,15 @@ impl Task {
         self.has_ended().then(|| self.times.get(&self.state).copied()).flatten()
     }
 
+    /// From entering each state to entering the next.
+    fn durations(&self, now: i64) -> BTreeMap<ExecutionState, Duration> {
+        let mut times: Vec<_> = self.times.iter().map(|(state, at)| (*at, *state)).collect();
+        // Of states entered in the same millisecond, the present one came last; each of the others took no time.
+        times.sort_by_key(|(at, state)| (*at, *state == self.state));
+        let ends = times.iter().skip(1).map(|(at, _)| *at).chain([self.ended().unwrap_or(now)]);
+        times.iter().zip(ends).map(|((at, state), end)| (*state, millis(*at, end))).collect()
+    }
+
     fn records(&self) -> u64 {
         match &self.control {
             Some(control) if !self.has_ended() => control.records.load(std::sync::atomic::Ordering::Relaxed),
@@ -208,6 +217,7 @@ impl Job {
                 start_time: task.began(),
                 end_time: task.ended(),
                 duration: task.began().map(|began| millis(began, task.ended().unwrap_or(now))),
+                status_durations: task.durations(now),
                 metrics: task.metrics(),
                 task_manager_id: manager.map(|manager| manager.id.clone()),
             }
