@@ -15,6 +15,7 @@ use flink_client::{CheckpointType, ClaimMode, JobId, SavepointFormatType};
 /// names, else it is localhost:8081. The exit status is 0 or 1. Times are in UTC.
 #[derive(Debug, Parser)]
 #[command(name = "flink", version, disable_help_subcommand = true)]
+#[command(subcommand_value_name = "ACTION", subcommand_help_heading = "Actions", after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) target: Target,
@@ -22,10 +23,24 @@ pub(crate) struct Arguments {
     pub(crate) action: Action,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  flink -m flink.acme.com list -a
+  flink run -d -c com.acme.Etl -p 4 target/etl.jar --topic orders
+  flink stop -p s3://savepoints/etl 5f1c2d0e7a3b4c6d8e9f0a1b2c3d4e5f
+  flink run -d -s s3://savepoints/etl/savepoint-5f1c2d-1 target/etl.jar --topic orders
+
+`flink ACTION --help` says more about one. Long options may have one dash, as in Flink's own command line, and stand
+before or after the action; what follows a jar is for its program.";
+
+/// What is the same for every action is listed after what is its own.
+const COMMON: &str = "Options of every action";
+
 #[derive(Debug, Args)]
+#[command(next_help_heading = COMMON)]
 pub(crate) struct Target {
-    /// Where the cluster's REST API is, instead of what the configuration says
-    #[arg(short = 'm', long, global = true, value_name = "HOST:PORT|URL")]
+    /// Where the cluster's REST API is, instead of what the configuration says. A mere host means port 8081
+    #[arg(short = 'm', long, global = true, value_name = "HOST[:PORT]|URL")]
     pub(crate) jobmanager: Option<String>,
     /// Sets a configuration entry; with `run` for the job too, unless it is the client's own
     #[arg(short = 'D', global = true, value_name = "KEY=VALUE")]
@@ -120,8 +135,8 @@ pub(crate) struct Run {
     /// Leaves state behind that the job has no operator for
     #[arg(short = 'n', long = "allowNonRestoredState")]
     pub(crate) allow_non_restored_state: bool,
-    /// Whose files the savepoint's are afterwards: claim, no_claim or legacy
-    #[arg(long = "claim-mode", aliases = ["claimMode", "cm", "restoreMode", "rm"], value_name = "MODE")]
+    /// Whose files the savepoint's are afterwards: claim (the job's), no_claim (yours, the default) or legacy
+    #[arg(long = "claim-mode", visible_alias = "claimMode", aliases = ["cm", "restoreMode", "rm"], value_name = "MODE")]
     pub(crate) claim_mode: Option<ClaimMode>,
     /// The id that the job is to have
     #[arg(long = "job-id", value_name = "ID")]
@@ -157,7 +172,7 @@ pub(crate) struct Stop {
 
 #[derive(Debug, Args)]
 pub(crate) struct Format {
-    /// How the savepoint is written: canonical or native
+    /// How the savepoint is written: canonical (for every state backend) or native (quicker, for the same one)
     #[arg(long = "type", value_name = "TYPE", default_value = "canonical")]
     pub(crate) kind: SavepointFormatType,
     /// Returns when it is triggered, with its trigger id

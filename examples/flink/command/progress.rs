@@ -39,7 +39,8 @@ pub(crate) fn uploading<T: Send + 'static>(
     plan: ExecutionPlan,
     act: impl FnOnce(ExecutionPlan) -> Pending<T>,
 ) -> Result<T> {
-    let bar = show(&format!("uploading {}", jar.display()));
+    let name = jar.file_name().unwrap_or(jar.as_os_str()).to_string_lossy();
+    let bar = show(&format!("uploading {name}"));
     let uploading = bar.clone();
     let plan = plan.on_upload(move |bytes, of| {
         if bytes < of {
