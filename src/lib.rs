@@ -238,6 +238,7 @@ mod accumulator;
 mod client;
 mod client_ext;
 mod config;
+mod descriptor;
 mod details;
 mod error;
 mod failure;
@@ -256,6 +257,8 @@ mod rest;
 mod retry;
 mod runtime;
 mod savepoint;
+mod specification;
+mod standalone;
 mod sync;
 mod trace;
 mod wire;
@@ -266,6 +269,7 @@ pub use crate::client_ext::{ClusterClientExt, Heartbeat};
 pub use crate::config::{
     ConfigOption, ConfigValue, Configuration, IntoConfigValue, InvalidValue, MemorySize, options,
 };
+pub use crate::descriptor::ClusterDescriptor;
 pub use crate::details::*;
 pub use crate::error::{Error, ErrorFamily, ErrorKind, Result};
 pub use crate::failure::FailureCause;
@@ -287,6 +291,8 @@ pub use crate::runtime::{Runtime, RuntimeBuilder};
 pub use crate::savepoint::{
     CheckpointStatus, CheckpointType, ClaimMode, OperationStatus, SavepointFormatType, SavepointStatus,
 };
+pub use crate::specification::ClusterSpecification;
+pub use crate::standalone::{LocalClusterId, StandaloneCluster, StandaloneClusterDescriptor};
 
 /// The traits that bring the methods of clients: `use flink_client::prelude::*;`.
 ///

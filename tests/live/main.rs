@@ -12,4 +12,5 @@ mod failover;
 mod flink;
 mod jobs;
 mod leader;
+mod standalone;
 mod support;

@@ -1,6 +1,6 @@
 //! Where the real Flink is: what `tests/flink.sh VERSION COMMAND` told this process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -37,6 +37,11 @@ impl Environment {
     /// Whether this is Flink 1.x.
     pub(crate) fn is_flink_1(&self) -> bool {
         self.version.starts_with("1.")
+    }
+
+    /// The folder of the JDK.
+    pub(crate) fn jdk(&self) -> &Path {
+        &self.jdk
     }
 
     /// The test jobs (`tests/jobs`); no main class is named in it.
