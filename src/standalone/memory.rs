@@ -187,7 +187,7 @@ mod tests {
         ] {
             assert!((mebibytes(&memory, key) - expected).abs() < 0.1, "{key}: {memory:?}");
         }
-        assert_eq!(memory.flags[0], "-Xmx536870920");
+        assert_eq!(memory.flags[0], "-Xmx536870912");
         assert_eq!(memory.flags[1], "-XX:MaxDirectMemorySize=268435456");
     }
 

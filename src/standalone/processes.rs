@@ -1,6 +1,6 @@
 //! The processes of a cluster: started under a supervisor, known by id and start time, ended as a group.
 //!
-//! The supervisor is a shell with a fixed script, [`SCRIPT`]. It exists because this crate has no unsafe code and runs
+//! The supervisor is a shell with a fixed script, [`SUPERVISOR_SCRIPT`]. It exists because this crate has no unsafe code and runs
 //! nothing that it would have to compile first: a pipe that only this process holds is all that the supervisor needs to
 //! notice the end of this process, whatever the end is.
 //!
@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 
 const SHELL: &str = "/bin/sh";
-const SCRIPT: &str = include_str!("supervisor.sh");
+/// What the supervisor does; it is to be in the cluster's folder, as [`SCRIPT_FILE`].
+pub(super) const SUPERVISOR_SCRIPT: &str = include_str!("supervisor.sh");
+pub(super) const SCRIPT_FILE: &str = "run/supervisor.sh";
 
 /// Starts the supervisor and ends, so that the supervisor is nobody's child that would have to be waited for. Says its
 /// id. The standard input of what runs in the background is empty unless it is given explicitly.
-const LAUNCHER: &str =
-    r#"exec 3<&0 </dev/null; /bin/sh -c "$@" <&3 3<&- >>log/supervisor.log 2>&1 & echo $!"#;
+const LAUNCHER: &str = r#"exec 3<&0 </dev/null; /bin/sh "$@" <&3 3<&- >>log/supervisor.log 2>&1 & echo $!"#;
 
 /// How long processes have to end after they were asked to, in seconds; then they are killed.
 pub(super) const GRACE: u64 = 5;
@@ -98,7 +99,7 @@ pub(super) fn launch(
     };
     let mut command = Command::new(SHELL);
     command
-        .args(["-c", LAUNCHER, "launcher", SCRIPT, SUPERVISOR])
+        .args(["-c", LAUNCHER, "launcher", SCRIPT_FILE])
         .arg(java)
         .arg(GRACE.to_string())
         .arg(if remove { "yes" } else { "no" })
@@ -134,20 +135,20 @@ pub(super) fn launch(
 /// Asks a process to end, if it is still this one.
 pub(super) fn terminate(process: &Process) {
     if process.runs() {
-        signal("-TERM", &process.pid.to_string());
+        signal("TERM", &process.pid.to_string());
     }
 }
 
 /// Ends a group at once. Only while one of its members is known to run: then its id cannot be another group's.
 pub(super) fn kill_group(group: u32, members: &[Process]) {
     if members.iter().any(Process::runs) {
-        signal("-KILL", &format!("-{group}"));
+        signal("KILL", &format!("-{group}"));
     }
 }
 
 fn signal(signal: &str, target: &str) {
     let status = Command::new(SHELL)
-        .args(["-c", r#"kill "$1" -- "$2""#, SHELL, signal, target])
+        .args(["-c", r#"kill -s "$1" -- "$2""#, SHELL, signal, target])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -155,7 +156,7 @@ fn signal(signal: &str, target: &str) {
     match status {
         Ok(status) if status.success() => {}
         // It has ended meanwhile, as a rule; whoever sends a signal looks afterwards.
-        Ok(status) => log::debug!("kill {signal} {target}: {status}"),
+        Ok(status) => log::debug!("kill -s {signal} {target}: {status}"),
         Err(error) => log::warn!("cannot run {SHELL} to end process {target}: {error}"),
     }
 }
@@ -202,9 +203,18 @@ mod tests {
     use super::*;
     use std::os::unix::process::CommandExt as _;
     use std::process::Child;
+    use std::time::{Duration, Instant};
 
     fn sleeper() -> Child {
-        Command::new("sleep").arg("600").spawn().unwrap()
+        Command::new("sleep").arg("60").spawn().unwrap()
+    }
+
+    fn eventually(is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !is_so() {
+            assert!(Instant::now() < deadline, "waited in vain");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     #[test]
@@ -221,12 +231,7 @@ mod tests {
 
         terminate(&process);
         // Until it is waited for it has an id, and does not run.
-        while process.runs() {
-            std::thread::yield_now();
-        }
-        while start_by_ps(child.id()).is_some() {
-            std::thread::yield_now();
-        }
+        eventually(|| !process.runs() && start_by_ps(child.id()).is_none());
         assert_eq!(Process::of("sleeper", child.id()), None);
         child.wait().unwrap();
         assert!(!process.runs());
@@ -236,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_group_is_ended_while_a_member_is_known() {
-        let mut child = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
+        let mut child = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
         let process = Process::of("sleeper", child.id()).unwrap();
         kill_group(child.id(), std::slice::from_ref(&process));
         assert!(!child.wait().unwrap().success());

@@ -32,7 +32,7 @@ pub(super) struct Settings {
     /// All that the processes read.
     pub(super) configuration: Configuration,
     /// The ports that were chosen here, and might be somebody else's by the time Flink wants them.
-    pub(super) chosen_ports: Vec<&'static str>,
+    pub(super) chosen_ports: Vec<(&'static str, u16)>,
 }
 
 impl Settings {
@@ -97,7 +97,7 @@ impl Settings {
                     let port = listener.local_addr().map_err(no_port)?.port();
                     configuration.set(&option, port);
                     held.push(listener);
-                    chosen_ports.push(option.key());
+                    chosen_ports.push((option.key(), port));
                 }
             }
         }
@@ -250,11 +250,14 @@ mod tests {
         let made = settings(&[], &ClusterSpecification::new()).unwrap();
         let port = |option| made.configuration.get(&option).unwrap();
         assert_ne!(port(options::REST_PORT), port(options::JOBMANAGER_RPC_PORT));
-        assert_eq!(made.chosen_ports, ["rest.port", "jobmanager.rpc.port"]);
+        let chosen =
+            [options::REST_PORT, options::JOBMANAGER_RPC_PORT].map(|option| (option.key(), port(option)));
+        assert_eq!(made.chosen_ports, chosen);
         let free = TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap().port().to_string();
         let made = settings(&[("rest.port", &free)], &ClusterSpecification::new()).unwrap();
         assert_eq!(made.configuration.get_raw("rest.port"), Some(&*free));
-        assert_eq!(made.chosen_ports, ["jobmanager.rpc.port"]);
+        let port = made.configuration.get(&options::JOBMANAGER_RPC_PORT).unwrap();
+        assert_eq!(made.chosen_ports, [("jobmanager.rpc.port", port)]);
     }
 
     #[test]

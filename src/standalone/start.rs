@@ -132,6 +132,7 @@ impl Order {
         }
         folder.write("conf/config.yaml", &settings.configuration.to_yaml())?;
         folder.write("conf/log4j.properties", LOGGING)?;
+        folder.write(processes::SCRIPT_FILE, processes::SUPERVISOR_SCRIPT)?;
 
         let class_path = class_path(&prepared.distribution)?;
         let mut names = vec![JOB_MANAGER.to_owned()];
@@ -300,7 +301,11 @@ impl Order {
             }
         };
         let tail = folder.log_tail(&log);
-        let port_taken = !settings.chosen_ports.is_empty() && tail.contains("BindException");
+        // In Flink's words, with the port that was chosen for it.
+        let port_taken = settings
+            .chosen_ports
+            .iter()
+            .any(|(_, port)| tail.contains("BindException") && tail.contains(&format!("port range {port}")));
         let message = match telling_line(&tail) {
             Some(line) => format!("{message}: {line}"),
             None => message,

@@ -53,16 +53,21 @@ watch() {
     kill -KILL 0
 }
 
-guards=
-trap '' HUP
-trap end TERM
-for name; do
-    guard "$name" 3<&- &
-    guards="$guards $!"
-done
-watch &
-exec 3<&-
-# The first is the JobManager: without it there is no cluster.
-set -- $guards
-wait "$1"
-end
+# A function, so that nothing is left to be read of this file when it is removed.
+main() {
+    guards=
+    trap '' HUP
+    trap end TERM
+    for name; do
+        guard "$name" 3<&- &
+        guards="$guards $!"
+    done
+    watch &
+    exec 3<&-
+    # The first is the JobManager: without it there is no cluster.
+    set -- $guards
+    wait "$1"
+    end
+}
+
+main "$@"
