@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -282,6 +283,143 @@ pub trait ClusterClient: fmt::Debug + Send + Sync {
     fn report_heartbeat(&self, job_id: JobId, expires: SystemTime) -> Pending<Acknowledge>;
 }
 
+/// All methods but the cluster's id, asked of what this dereferences to.
+macro_rules! operations {
+    () => {
+        fn flink_configuration(&self) -> &Configuration {
+            (**self).flink_configuration()
+        }
+        fn web_interface_url(&self) -> String {
+            (**self).web_interface_url()
+        }
+        fn close(&self) {
+            (**self).close();
+        }
+        fn shut_down_cluster(&self) -> Pending<Acknowledge> {
+            (**self).shut_down_cluster()
+        }
+        fn list_jobs(&self) -> Pending<Vec<JobStatusMessage>> {
+            (**self).list_jobs()
+        }
+        fn submit_job(&self, plan: ExecutionPlan) -> Pending<JobId> {
+            (**self).submit_job(plan)
+        }
+        fn job_status(&self, job_id: JobId) -> Pending<JobStatus> {
+            (**self).job_status(job_id)
+        }
+        fn job_details(&self, job_id: JobId) -> Pending<JobDetails> {
+            (**self).job_details(job_id)
+        }
+        fn job_result(&self, job_id: JobId) -> Pending<JobResult> {
+            (**self).job_result(job_id)
+        }
+        fn cancel(&self, job_id: JobId) -> Pending<Acknowledge> {
+            (**self).cancel(job_id)
+        }
+        fn stop_with_savepoint(
+            &self,
+            job_id: JobId,
+            advance: bool,
+            directory: Option<&str>,
+            format_type: SavepointFormatType,
+        ) -> Pending<String> {
+            (**self).stop_with_savepoint(job_id, advance, directory, format_type)
+        }
+        fn stop_with_detached_savepoint(
+            &self,
+            job_id: JobId,
+            advance: bool,
+            directory: Option<&str>,
+            format_type: SavepointFormatType,
+        ) -> Pending<TriggerId> {
+            (**self).stop_with_detached_savepoint(job_id, advance, directory, format_type)
+        }
+        fn stop_with_detached_savepoint_as(
+            &self,
+            trigger_id: TriggerId,
+            job_id: JobId,
+            advance: bool,
+            directory: Option<&str>,
+            format_type: SavepointFormatType,
+        ) -> Pending<TriggerId> {
+            (**self).stop_with_detached_savepoint_as(trigger_id, job_id, advance, directory, format_type)
+        }
+        fn trigger_savepoint(
+            &self,
+            job_id: JobId,
+            directory: Option<&str>,
+            format_type: SavepointFormatType,
+        ) -> Pending<String> {
+            (**self).trigger_savepoint(job_id, directory, format_type)
+        }
+        fn trigger_detached_savepoint(
+            &self,
+            job_id: JobId,
+            directory: Option<&str>,
+            format_type: SavepointFormatType,
+        ) -> Pending<TriggerId> {
+            (**self).trigger_detached_savepoint(job_id, directory, format_type)
+        }
+        fn trigger_detached_savepoint_as(
+            &self,
+            trigger_id: TriggerId,
+            job_id: JobId,
+            directory: Option<&str>,
+            format_type: SavepointFormatType,
+        ) -> Pending<TriggerId> {
+            (**self).trigger_detached_savepoint_as(trigger_id, job_id, directory, format_type)
+        }
+        fn cancel_with_savepoint(
+            &self,
+            job_id: JobId,
+            directory: Option<&str>,
+            format_type: SavepointFormatType,
+        ) -> Pending<String> {
+            (**self).cancel_with_savepoint(job_id, directory, format_type)
+        }
+        fn savepoint_status(&self, job_id: JobId, trigger_id: TriggerId) -> Pending<SavepointStatus> {
+            (**self).savepoint_status(job_id, trigger_id)
+        }
+        fn dispose_savepoint(&self, savepoint_path: &str) -> Pending<Acknowledge> {
+            (**self).dispose_savepoint(savepoint_path)
+        }
+        fn trigger_checkpoint(&self, job_id: JobId, checkpoint_type: CheckpointType) -> Pending<u64> {
+            (**self).trigger_checkpoint(job_id, checkpoint_type)
+        }
+        fn trigger_checkpoint_as(
+            &self,
+            trigger_id: TriggerId,
+            job_id: JobId,
+            checkpoint_type: CheckpointType,
+        ) -> Pending<u64> {
+            (**self).trigger_checkpoint_as(trigger_id, job_id, checkpoint_type)
+        }
+        fn checkpoint_status(&self, job_id: JobId, trigger_id: TriggerId) -> Pending<CheckpointStatus> {
+            (**self).checkpoint_status(job_id, trigger_id)
+        }
+        fn accumulators(&self, job_id: JobId) -> Pending<Accumulators> {
+            (**self).accumulators(job_id)
+        }
+        fn send_coordination_request(
+            &self,
+            job_id: JobId,
+            operator: &str,
+            serialized_request: Vec<u8>,
+        ) -> Pending<Vec<u8>> {
+            (**self).send_coordination_request(job_id, operator, serialized_request)
+        }
+        fn list_completed_cluster_dataset_ids(&self) -> Pending<BTreeSet<IntermediateDataSetId>> {
+            (**self).list_completed_cluster_dataset_ids()
+        }
+        fn invalidate_cluster_dataset(&self, dataset_id: IntermediateDataSetId) -> Pending<Acknowledge> {
+            (**self).invalidate_cluster_dataset(dataset_id)
+        }
+        fn report_heartbeat(&self, job_id: JobId, expires: SystemTime) -> Pending<Acknowledge> {
+            (**self).report_heartbeat(job_id, expires)
+        }
+    };
+}
+
 macro_rules! forward {
     ($pointer:ident) => {
         #[deny(clippy::missing_trait_methods)]
@@ -291,140 +429,37 @@ macro_rules! forward {
             fn cluster_id(&self) -> &Self::ClusterId {
                 (**self).cluster_id()
             }
-            fn flink_configuration(&self) -> &Configuration {
-                (**self).flink_configuration()
-            }
-            fn web_interface_url(&self) -> String {
-                (**self).web_interface_url()
-            }
-            fn close(&self) {
-                (**self).close();
-            }
-            fn shut_down_cluster(&self) -> Pending<Acknowledge> {
-                (**self).shut_down_cluster()
-            }
-            fn list_jobs(&self) -> Pending<Vec<JobStatusMessage>> {
-                (**self).list_jobs()
-            }
-            fn submit_job(&self, plan: ExecutionPlan) -> Pending<JobId> {
-                (**self).submit_job(plan)
-            }
-            fn job_status(&self, job_id: JobId) -> Pending<JobStatus> {
-                (**self).job_status(job_id)
-            }
-            fn job_details(&self, job_id: JobId) -> Pending<JobDetails> {
-                (**self).job_details(job_id)
-            }
-            fn job_result(&self, job_id: JobId) -> Pending<JobResult> {
-                (**self).job_result(job_id)
-            }
-            fn cancel(&self, job_id: JobId) -> Pending<Acknowledge> {
-                (**self).cancel(job_id)
-            }
-            fn stop_with_savepoint(
-                &self,
-                job_id: JobId,
-                advance: bool,
-                directory: Option<&str>,
-                format_type: SavepointFormatType,
-            ) -> Pending<String> {
-                (**self).stop_with_savepoint(job_id, advance, directory, format_type)
-            }
-            fn stop_with_detached_savepoint(
-                &self,
-                job_id: JobId,
-                advance: bool,
-                directory: Option<&str>,
-                format_type: SavepointFormatType,
-            ) -> Pending<TriggerId> {
-                (**self).stop_with_detached_savepoint(job_id, advance, directory, format_type)
-            }
-            fn stop_with_detached_savepoint_as(
-                &self,
-                trigger_id: TriggerId,
-                job_id: JobId,
-                advance: bool,
-                directory: Option<&str>,
-                format_type: SavepointFormatType,
-            ) -> Pending<TriggerId> {
-                (**self).stop_with_detached_savepoint_as(trigger_id, job_id, advance, directory, format_type)
-            }
-            fn trigger_savepoint(
-                &self,
-                job_id: JobId,
-                directory: Option<&str>,
-                format_type: SavepointFormatType,
-            ) -> Pending<String> {
-                (**self).trigger_savepoint(job_id, directory, format_type)
-            }
-            fn trigger_detached_savepoint(
-                &self,
-                job_id: JobId,
-                directory: Option<&str>,
-                format_type: SavepointFormatType,
-            ) -> Pending<TriggerId> {
-                (**self).trigger_detached_savepoint(job_id, directory, format_type)
-            }
-            fn trigger_detached_savepoint_as(
-                &self,
-                trigger_id: TriggerId,
-                job_id: JobId,
-                directory: Option<&str>,
-                format_type: SavepointFormatType,
-            ) -> Pending<TriggerId> {
-                (**self).trigger_detached_savepoint_as(trigger_id, job_id, directory, format_type)
-            }
-            fn cancel_with_savepoint(
-                &self,
-                job_id: JobId,
-                directory: Option<&str>,
-                format_type: SavepointFormatType,
-            ) -> Pending<String> {
-                (**self).cancel_with_savepoint(job_id, directory, format_type)
-            }
-            fn savepoint_status(&self, job_id: JobId, trigger_id: TriggerId) -> Pending<SavepointStatus> {
-                (**self).savepoint_status(job_id, trigger_id)
-            }
-            fn dispose_savepoint(&self, savepoint_path: &str) -> Pending<Acknowledge> {
-                (**self).dispose_savepoint(savepoint_path)
-            }
-            fn trigger_checkpoint(&self, job_id: JobId, checkpoint_type: CheckpointType) -> Pending<u64> {
-                (**self).trigger_checkpoint(job_id, checkpoint_type)
-            }
-            fn trigger_checkpoint_as(
-                &self,
-                trigger_id: TriggerId,
-                job_id: JobId,
-                checkpoint_type: CheckpointType,
-            ) -> Pending<u64> {
-                (**self).trigger_checkpoint_as(trigger_id, job_id, checkpoint_type)
-            }
-            fn checkpoint_status(&self, job_id: JobId, trigger_id: TriggerId) -> Pending<CheckpointStatus> {
-                (**self).checkpoint_status(job_id, trigger_id)
-            }
-            fn accumulators(&self, job_id: JobId) -> Pending<Accumulators> {
-                (**self).accumulators(job_id)
-            }
-            fn send_coordination_request(
-                &self,
-                job_id: JobId,
-                operator: &str,
-                serialized_request: Vec<u8>,
-            ) -> Pending<Vec<u8>> {
-                (**self).send_coordination_request(job_id, operator, serialized_request)
-            }
-            fn list_completed_cluster_dataset_ids(&self) -> Pending<BTreeSet<IntermediateDataSetId>> {
-                (**self).list_completed_cluster_dataset_ids()
-            }
-            fn invalidate_cluster_dataset(&self, dataset_id: IntermediateDataSetId) -> Pending<Acknowledge> {
-                (**self).invalidate_cluster_dataset(dataset_id)
-            }
-            fn report_heartbeat(&self, job_id: JobId, expires: SystemTime) -> Pending<Acknowledge> {
-                (**self).report_heartbeat(job_id, expires)
-            }
+
+            operations!();
         }
     };
 }
 
 forward!(Arc);
 forward!(Box);
+
+/// A client whose cluster's id is a text, so that clients of different targets have one type.
+#[derive(Debug)]
+pub(crate) struct Named<C> {
+    pub(crate) client: C,
+    pub(crate) name: String,
+}
+
+impl<C> Deref for Named<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.client
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<C: ClusterClient> ClusterClient for Named<C> {
+    type ClusterId = String;
+
+    fn cluster_id(&self) -> &String {
+        &self.name
+    }
+
+    operations!();
+}

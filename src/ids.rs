@@ -171,6 +171,17 @@ impl serde::de::Visitor<'_> for HexVisitor {
     }
 }
 
+/// Reads the name of what has only one.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] for any other text.
+pub(crate) fn only(name: &str, text: &str) -> Result<(), Error> {
+    if text == name {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::InvalidArgument, format!("expected {name:?}, got {text:?}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,8 +37,8 @@
 //! # What it is not
 //!
 //! It does not build job graphs: programs are written for the JVM (or in SQL or Python) and come as a jar, or as a graph that
-//! was serialised elsewhere. It does not deploy on YARN or Kubernetes: it talks to a cluster that is there. The SQL gateway is
-//! another API.
+//! was serialised elsewhere. It starts clusters on this machine, and does not deploy on YARN or Kubernetes: there it talks to
+//! a cluster that runs. The SQL gateway is another API.
 //!
 //! # Where to find what
 //!
@@ -46,8 +46,10 @@
 //! |---|---|
 //! | what every cluster can do | the trait [`ClusterClient`], and [`ClusterClientExt`] for what is made of it |
 //! | a cluster somewhere | [`RestClusterClient`], [`RestClusterClientConfiguration`]; beyond the trait it has jars, details, metrics, rescaling, applications, [`get_json`](RestClusterClient::get_json) |
+//! | a cluster on this machine | [`StandaloneClusterDescriptor`] starts, finds and kills real ones, of a [`ClusterSpecification`]; [`StandaloneCluster`] |
 //! | a cluster in this process | [`mini`]: [`MiniCluster`], [`MiniClusterClient`](mini::MiniClusterClient) |
 //! | a client made when first needed, or one job's client | [`ClusterClientProvider`], [`JobClient`] |
+//! | a target chosen by `execution.target`, or one of your own | [`ClusterTargets`], [`ClusterDescriptor`] |
 //! | what to run | [`ExecutionPlan`] |
 //! | results that are coming | [`Pending`], [`Promise`], [`Runtime`] |
 //! | how a job is, was, ended | [`JobStatus`], [`JobStatusMessage`], [`JobDetails`], [`JobResult`], [`JobExecutionResult`], [`Accumulators`] |
@@ -217,6 +219,10 @@
 //! | `MiniClusterClient`, `MiniClusterClient.MiniClusterId` | [`MiniClusterClient`](mini::MiniClusterClient), [`MiniClusterId`](mini::MiniClusterId) |
 //! | `MiniCluster` | [`MiniCluster`] |
 //! | `ClusterClientProvider`: `getClusterClient`, `getClusterId`, `close` | [`ClusterClientProvider`]: [`cluster_client`](ClusterClientProvider::cluster_client), [`cluster_id`](ClusterClientProvider::cluster_id), [`close`](ClusterClientProvider::close); [`LazyClusterClientProvider`] is one |
+//! | `ClusterDescriptor`: `retrieve`, `deploySessionCluster`, `deployApplicationCluster`, `killCluster` | [`ClusterDescriptor`]: [`retrieve`](ClusterDescriptor::retrieve), [`deploy_session_cluster`](ClusterDescriptor::deploy_session_cluster), [`deploy_application_cluster`](ClusterDescriptor::deploy_application_cluster) (an [`ExecutionPlan`] for the `ApplicationConfiguration`), [`kill_cluster`](ClusterDescriptor::kill_cluster) |
+//! | `StandaloneClusterDescriptor` | [`RemoteClusterDescriptor`], which finds a cluster by its address; [`StandaloneClusterDescriptor`] starts some too |
+//! | `ClusterSpecification`, its builder | [`ClusterSpecification`] |
+//! | `ClusterClientServiceLoader`, `ClusterClientFactory` | [`ClusterTargets`], [`ClusterClientFactory`] |
 //! | `JobClient`, `ClusterClientJobClientAdapter` | [`JobClient`], [`ClusterClientJobClientAdapter`] |
 //! | its `getJobID`, `getJobStatus`, `cancel` | [`job_id`](JobClient::job_id), [`job_status`](JobClient::job_status), [`cancel`](JobClient::cancel) |
 //! | its `stopWithSavepoint`, `triggerSavepoint` | [`stop_with_savepoint`](JobClient::stop_with_savepoint), [`trigger_savepoint`](JobClient::trigger_savepoint) |
@@ -253,6 +259,7 @@ mod panics;
 mod pending;
 mod plan;
 mod provider;
+mod remote;
 mod rest;
 mod retry;
 mod runtime;
@@ -260,6 +267,7 @@ mod savepoint;
 mod specification;
 mod standalone;
 mod sync;
+mod targets;
 mod trace;
 mod wire;
 
@@ -269,7 +277,9 @@ pub use crate::client_ext::{ClusterClientExt, Heartbeat};
 pub use crate::config::{
     ConfigOption, ConfigValue, Configuration, IntoConfigValue, InvalidValue, MemorySize, options,
 };
-pub use crate::descriptor::ClusterDescriptor;
+pub use crate::descriptor::{
+    AnyClusterClient, AnyClusterClientProvider, AnyClusterDescriptor, ClusterDescriptor,
+};
 pub use crate::details::*;
 pub use crate::error::{Error, ErrorFamily, ErrorKind, Result};
 pub use crate::failure::FailureCause;
@@ -282,6 +292,7 @@ pub use crate::pending::operation::Phase;
 pub use crate::pending::{AsCompleted, Pending, Progress, Promise};
 pub use crate::plan::ExecutionPlan;
 pub use crate::provider::{ClusterClientProvider, LazyClusterClientProvider};
+pub use crate::remote::RemoteClusterDescriptor;
 pub use crate::rest::client::RestClusterClient;
 pub use crate::rest::config::{RestClusterClientConfiguration, RestClusterClientConfigurationBuilder};
 pub use crate::rest::leader::{AddressList, FixedAddress, LeaderRetriever};
@@ -293,12 +304,13 @@ pub use crate::savepoint::{
 };
 pub use crate::specification::ClusterSpecification;
 pub use crate::standalone::{LocalClusterId, StandaloneCluster, StandaloneClusterDescriptor};
+pub use crate::targets::{ClusterClientFactory, ClusterTargets};
 
 /// The traits that bring the methods of clients: `use flink_client::prelude::*;`.
 ///
 /// Traits only, so nothing of yours is shadowed; types are imported by their names.
 pub mod prelude {
-    pub use crate::{ClusterClient, ClusterClientExt, ClusterClientProvider, JobClient};
+    pub use crate::{ClusterClient, ClusterClientExt, ClusterClientProvider, ClusterDescriptor, JobClient};
 }
 
 /// Names a cluster that has no name of its own: one that is known by its address.
@@ -308,6 +320,14 @@ pub struct StandaloneClusterId;
 impl std::fmt::Display for StandaloneClusterId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad("standalone-cluster")
+    }
+}
+
+impl std::str::FromStr for StandaloneClusterId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        ids::only("standalone-cluster", text).map(|()| Self)
     }
 }
 

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::future::Future;
 use std::io::Read;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -40,6 +41,14 @@ pub struct MiniClusterId;
 impl fmt::Display for MiniClusterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad("mini-cluster")
+    }
+}
+
+impl FromStr for MiniClusterId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        crate::ids::only("mini-cluster", text).map(|()| Self)
     }
 }
 

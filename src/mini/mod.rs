@@ -66,6 +66,7 @@ mod clock;
 mod cluster;
 mod configuration;
 mod core;
+mod descriptor;
 pub(crate) mod dispatcher;
 mod exception;
 mod graph;
@@ -94,6 +95,7 @@ pub use self::client::{MiniClusterClient, MiniClusterId};
 pub use self::clock::MiniClock;
 pub use self::cluster::MiniCluster;
 pub use self::configuration::MiniClusterConfiguration;
+pub use self::descriptor::MiniClusterDescriptor;
 pub use self::exception::{JavaException, TaskResult};
 pub use self::program::{Checkpointing, IntoJobs, MiniJob, MiniProgram, RestartStrategy};
 pub use self::task::{

@@ -10,7 +10,7 @@ use super::cluster::{ClientSettings, LocalClusterId, StandaloneCluster, check_ru
 use super::java::Places;
 use super::processes::check_system;
 use super::record::Record;
-use super::settings::application_jar;
+use super::settings::{CLUSTER_FOLDER, application_jar};
 use super::start::Order;
 use crate::config::{ConfigOption, Configuration};
 use crate::descriptor::ClusterDescriptor;
@@ -84,6 +84,10 @@ pub struct StandaloneClusterDescriptor {
 }
 
 impl StandaloneClusterDescriptor {
+    /// The key under which a configuration names a cluster that runs: by its folder. Each cluster's own configuration
+    /// has it.
+    pub const CLUSTER_FOLDER: ConfigOption<String> = CLUSTER_FOLDER;
+
     /// Descriptor of clusters with this configuration.
     pub fn new(configuration: Configuration) -> Self {
         Self {

@@ -67,21 +67,21 @@ impl Settings {
             options::TASKMANAGER_NUMBER_OF_TASK_SLOTS.key(),
             "slots_per_task_manager",
             given.get_optional(&options::TASKMANAGER_NUMBER_OF_TASK_SLOTS)?,
-            specification.slots_per_task_manager,
+            &specification.slots_per_task_manager,
         )?;
         decide(
             &mut configuration,
             options::JOBMANAGER_MEMORY_PROCESS_SIZE.key(),
             "job_manager_memory",
             given.get_optional(&options::JOBMANAGER_MEMORY_PROCESS_SIZE)?,
-            specification.job_manager_memory,
+            &specification.job_manager_memory,
         )?;
         decide(
             &mut configuration,
             options::TASKMANAGER_MEMORY_PROCESS_SIZE.key(),
             "task_manager_memory",
             given.get_optional(&options::TASKMANAGER_MEMORY_PROCESS_SIZE)?,
-            specification.task_manager_memory,
+            &specification.task_manager_memory,
         )?;
         configuration.extend(memory.iter().cloned());
         configuration.set(&CLUSTER_FOLDER, folder.to_string_lossy().into_owned());
@@ -176,9 +176,9 @@ fn decide<T: PartialEq + ToString>(
     key: &str,
     name: &str,
     given: Option<T>,
-    specified: T,
+    specified: &T,
 ) -> Result<()> {
-    if let Some(given) = given.filter(|given| *given != specified) {
+    if let Some(given) = given.filter(|given| given != specified) {
         let message = format!(
             "{key} is {}, but the specification's {name} is {}",
             given.to_string(),
@@ -253,8 +253,14 @@ mod tests {
         let chosen =
             [options::REST_PORT, options::JOBMANAGER_RPC_PORT].map(|option| (option.key(), port(option)));
         assert_eq!(made.chosen_ports, chosen);
-        let free = TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap().port().to_string();
-        let made = settings(&[("rest.port", &free)], &ClusterSpecification::new()).unwrap();
+        // Somebody else may take a free port first; not every time.
+        let (free, made) = (0..50)
+            .find_map(|_| {
+                let free = TcpListener::bind((LOOPBACK, 0)).ok()?.local_addr().ok()?.port().to_string();
+                let made = settings(&[("rest.port", &free)], &ClusterSpecification::new()).ok()?;
+                Some((free, made))
+            })
+            .unwrap();
         assert_eq!(made.configuration.get_raw("rest.port"), Some(&*free));
         let port = made.configuration.get(&options::JOBMANAGER_RPC_PORT).unwrap();
         assert_eq!(made.chosen_ports, [("jobmanager.rpc.port", port)]);

@@ -217,7 +217,7 @@ impl Order {
                     None if exited => return Err(Unready::Ended(name.clone())),
                     None if !supervised(running) => return Err(Unready::Ended(SUPERVISOR.into())),
                     None if Instant::now() > deadline => {
-                        return Err(Unready::Late(Box::new(Seen::default())));
+                        return Err(Unready::Late(Box::default()));
                     }
                     None => runtime.core().sleep(Duration::from_millis(5)).await,
                 }

@@ -15,4 +15,7 @@ mod pending;
 mod polling;
 mod provider;
 mod rest;
+#[cfg(unix)]
+mod standalone;
 mod support;
+mod targets;
