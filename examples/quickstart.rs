@@ -11,7 +11,7 @@
 use std::time::Duration;
 use std::{env, fs, process};
 
-use flink_client::mini::{MiniCluster, MiniClusterConfiguration, MiniJob};
+use flink_client::mini::{EMPTY_JAR, MiniCluster, MiniClusterConfiguration, MiniJob};
 use flink_client::prelude::*;
 use flink_client::{Error, ExecutionPlan, Result, SavepointFormatType};
 
@@ -35,8 +35,8 @@ fn main() -> Result<()> {
     let folder = env::temp_dir().join(format!("flink-client-quickstart-{}", process::id()));
     fs::create_dir_all(&folder).map_err(Error::other)?;
     let jar = folder.join("counter.jar");
-    // The smallest jar there is: an archive with nothing in it. The program is the one registered above.
-    fs::write(&jar, b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0").map_err(Error::other)?;
+    // Any jar will do: the program is the one registered above.
+    fs::write(&jar, EMPTY_JAR).map_err(Error::other)?;
     let plan = ExecutionPlan::jar(&jar).entry_class("com.acme.Counter");
     let lived = life_of_a_job(&client, &plan, &folder.to_string_lossy());
     fs::remove_dir_all(&folder).map_err(Error::other)?;
@@ -44,10 +44,7 @@ fn main() -> Result<()> {
 }
 
 /// Every operation returns a handle at once, and goes on whether it is waited for or not; `wait` blocks until its end.
-fn life_of_a_job<C>(client: &C, plan: &ExecutionPlan, savepoints: &str) -> Result<()>
-where
-    C: ClusterClient + Clone + 'static,
-{
+fn life_of_a_job(client: &impl ClusterClientExt, plan: &ExecutionPlan, savepoints: &str) -> Result<()> {
     let job = client.submit_job(plan.clone()).wait()?;
     client.wait_until_running(job).wait()?;
     println!("job {job} runs");

@@ -16,6 +16,21 @@ use crate::runtime::Runtime;
 use crate::savepoint::SavepointFormatType;
 
 /// Conveniences over [`ClusterClient`], for every client that can be cloned (an `Arc<dyn ClusterClient>` too).
+///
+/// As a bound it says all that a function of yours needs of a client of any target.
+///
+/// # Examples
+/// ```
+/// use flink_client::prelude::*;
+/// use flink_client::{ExecutionPlan, JobId, Result, SavepointFormatType};
+///
+/// fn upgrade(client: &impl ClusterClientExt, old: JobId, new: ExecutionPlan) -> Result<JobId> {
+///     let savepoint = client.stop_and_wait(old, None, SavepointFormatType::Canonical).wait()?;
+///     let job = client.submit_job(new.savepoint(savepoint)).wait()?;
+///     client.wait_until_running(job).wait()?;
+///     Ok(job)
+/// }
+/// ```
 pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
     /// Waits until all tasks of the job run. A job's status is RUNNING long before that, and a savepoint refused until
     /// then.

@@ -51,11 +51,26 @@
 //! | a client made when first needed, or one job's client | [`ClusterClientProvider`], [`JobClient`] |
 //! | a target chosen by `execution.target`, or one of your own | [`ClusterTargets`], [`ClusterDescriptor`] |
 //! | what to run | [`ExecutionPlan`] |
-//! | results that are coming | [`Pending`], [`Promise`], [`Runtime`] |
+//! | the traits whose methods you call | [`prelude`] |
+//! | results that are coming | [`Pending`], [`Progress`], [`Promise`], [`Runtime`] |
 //! | how a job is, was, ended | [`JobStatus`], [`JobStatusMessage`], [`JobDetails`], [`JobResult`], [`JobExecutionResult`], [`Accumulators`] |
 //! | settings | [`Configuration`] with [`options`] |
 //! | failures | [`Error`], [`ErrorKind`], [`FailureCause`] |
 //! | how long to wait between attempts | [`WaitStrategy`], [`ExponentialWaitStrategy`], [`FixedWaitStrategy`] |
+//!
+//! # Recipes
+//!
+//! The README has programs to copy: list, run and wait, savepoint and stop, upgrade, test. In the examples of the items:
+//!
+//! - a function over any target: [`ClusterClientExt`] as its bound;
+//! - what a long wait is doing, for a bar or a log: [`Pending::progress`]; how far an upload is: [`ExecutionPlan::on_upload`];
+//! - results in the order in which they come: [`Pending::as_completed`]; `select!` over several: [`Pending::into_receiver`];
+//! - a limit on an operation: [`Pending::timeout`]; a wait that gives up and goes on later: [`Pending::wait_timeout`];
+//! - functions after functions: [`then`](Pending::then), [`and_then`](Pending::and_then), [`or_else`](Pending::or_else);
+//! - one job of one cluster: [`ClusterClientJobClientAdapter`];
+//! - a jar for tests: [`mini::EMPTY_JAR`]; stand-ins with state: [`mini`];
+//! - a token that is renewed: [`bearer_token_from`](RestClusterClientConfigurationBuilder::bearer_token_from);
+//! - what is not modelled here: [`get_json`](RestClusterClient::get_json).
 //!
 //! # Threads, and who runs your functions
 //!
@@ -200,6 +215,7 @@
 //! | `listJobs` | [`list_jobs`](ClusterClient::list_jobs) |
 //! | `submitJob` | [`submit_job`](ClusterClient::submit_job) |
 //! | `getJobStatus` | [`job_status`](ClusterClient::job_status) |
+//! | `getJobDetails` | [`job_details`](ClusterClient::job_details) |
 //! | `requestJobResult` | [`job_result`](ClusterClient::job_result) |
 //! | `cancel` | [`cancel`](ClusterClient::cancel) |
 //! | `stopWithSavepoint`, `stopWithDetachedSavepoint` | [`stop_with_savepoint`](ClusterClient::stop_with_savepoint), [`stop_with_detached_savepoint`](ClusterClient::stop_with_detached_savepoint) |
@@ -211,6 +227,7 @@
 //! | `sendCoordinationRequest` | [`send_coordination_request`](ClusterClient::send_coordination_request) |
 //! | `listCompletedClusterDatasetIds`, `invalidateClusterDataset` | [`list_completed_cluster_dataset_ids`](ClusterClient::list_completed_cluster_dataset_ids), [`invalidate_cluster_dataset`](ClusterClient::invalidate_cluster_dataset) |
 //! | `reportHeartbeat` | [`report_heartbeat`](ClusterClient::report_heartbeat), [`keep_alive`](ClusterClientExt::keep_alive) |
+//! | `RestClusterClient.updateJobResourceRequirements` | [`update_resource_requirements`](RestClusterClient::update_resource_requirements) |
 //! | `new RestClusterClient(configuration, id)` | [`RestClusterClient::new`], [`RestClusterClient::connect`] |
 //! | `new RestClusterClient(configuration, id, maxRetryAttempts)` | [`RestClusterClient::with_max_retry_attempts`] |
 //! | `RestClusterClientConfiguration.fromConfiguration` | [`RestClusterClientConfiguration::from_configuration`] |

@@ -138,9 +138,10 @@ impl ExecutionPlan {
     ///
     /// # Examples
     /// ```no_run
-    /// use flink_client::{ClusterClient, ExecutionPlan, RestClusterClient, StandaloneClusterId};
+    /// use flink_client::prelude::*;
+    /// use flink_client::{ExecutionPlan, RestClusterClient};
     ///
-    /// let client = RestClusterClient::connect("localhost:8081", StandaloneClusterId)?;
+    /// let client = RestClusterClient::connect("localhost:8081")?;
     /// let plan = ExecutionPlan::jar("target/nightly.jar").entry_class("com.acme.LoadThenReport").several_jobs();
     /// let first = client.submit_job(plan).wait()?;
     /// # Ok::<(), flink_client::Error>(())

@@ -138,12 +138,14 @@ impl MiniClusterConfiguration {
     ///
     /// # Examples
     /// ```
+    /// use flink_client::RestClusterClient;
     /// use flink_client::mini::{MiniCluster, MiniClusterConfiguration};
-    /// use flink_client::{ClusterClient, RestClusterClient, StandaloneClusterId};
+    /// use flink_client::prelude::*;
     ///
     /// let cluster = MiniCluster::start(MiniClusterConfiguration::new().rest_port(0))?;
-    /// assert!(cluster.rest_address().unwrap().starts_with("http://127.0.0.1:"));
-    /// let client = RestClusterClient::new(cluster.configuration(), StandaloneClusterId)?;
+    /// let address = cluster.rest_address().expect("it serves its REST API");
+    /// assert!(address.starts_with("http://127.0.0.1:"));
+    /// let client = RestClusterClient::connect(address)?;
     /// assert!(client.list_jobs().wait()?.is_empty());
     /// # Ok::<(), flink_client::Error>(())
     /// ```

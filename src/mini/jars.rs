@@ -9,6 +9,29 @@ use super::{wording, zip};
 use crate::details::{JarEntry, JarInfo};
 use crate::ids::TriggerId;
 
+/// The smallest jar there is: an archive with nothing in it.
+///
+/// For tests. The programs of a [`MiniCluster`](super::MiniCluster) are registered, not uploaded, so any jar will do for
+/// a tool that uploads one.
+///
+/// # Examples
+/// ```
+/// use flink_client::mini::{EMPTY_JAR, MiniCluster, MiniClusterConfiguration, MiniJob};
+/// use flink_client::prelude::*;
+/// use flink_client::{Error, ExecutionPlan};
+///
+/// let cluster = MiniCluster::start(MiniClusterConfiguration::new())?;
+/// cluster.register_program("com.acme.Etl", |_program| MiniJob::new("etl").vertex("source", 1, |_task| Ok(())));
+///
+/// let jar = std::env::temp_dir().join(format!("etl-{}.jar", std::process::id()));
+/// std::fs::write(&jar, EMPTY_JAR).map_err(Error::other)?;
+/// let job = cluster.client().submit_job(ExecutionPlan::jar(&jar).entry_class("com.acme.Etl")).wait()?;
+/// assert!(cluster.client().job_result(job).wait()?.is_success());
+/// # std::fs::remove_file(&jar).map_err(Error::other)?;
+/// # Ok::<(), Error>(())
+/// ```
+pub const EMPTY_JAR: &[u8] = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
 /// The directory of uploaded jars. It goes with the cluster, unless it was there before.
 #[derive(Debug)]
 pub(crate) struct Jars {

@@ -97,6 +97,7 @@ pub use self::cluster::MiniCluster;
 pub use self::configuration::MiniClusterConfiguration;
 pub use self::descriptor::MiniClusterDescriptor;
 pub use self::exception::{JavaException, TaskResult};
+pub use self::jars::EMPTY_JAR;
 pub use self::program::{Checkpointing, IntoJobs, MiniJob, MiniProgram, RestartStrategy};
 pub use self::task::{
     AverageAccumulator, CoordinationRequest, DoubleCounter, DoubleMaximum, DoubleMinimum,

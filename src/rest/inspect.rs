@@ -284,6 +284,8 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
     }
 
     /// The job's metrics of these names, or only the names of all if none is given. `GET /jobs/:jobid/metrics`.
+    ///
+    /// Of a job that it does not know Flink answers with none, and no error.
     pub fn job_metrics(&self, job_id: JobId, names: &[&str]) -> Pending<Vec<Metric>> {
         let operating = about_job("asking for metrics of job", job_id);
         self.metrics(operating, &endpoint::JOB_METRICS, &[&job_id], names)
