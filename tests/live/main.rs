@@ -10,6 +10,7 @@ mod clusters;
 mod contract;
 mod failover;
 mod flink;
+mod flinks_own_cli;
 mod jobs;
 mod leader;
 mod standalone;
