@@ -361,7 +361,7 @@ pub(crate) fn no_such_application(id: crate::ApplicationId) -> JavaException {
 }
 
 pub(crate) fn no_such_checkpoint(id: u64) -> JavaException {
-    JavaException::new(NOT_FOUND, format!("Could not find checkpointing statistics for checkpoint {id}."))
+    JavaException::new(REST_HANDLER, format!("Could not find checkpointing statistics for checkpoint {id}."))
 }
 
 pub(crate) fn not_adaptive() -> JavaException {

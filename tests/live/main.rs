@@ -13,5 +13,6 @@ mod flink;
 mod flinks_own_cli;
 mod jobs;
 mod leader;
+mod shapes;
 mod standalone;
 mod support;

@@ -18,8 +18,8 @@ use super::job::{Job, run};
 use super::task::CoordinationRequest;
 use super::{Answer, inspect, wording};
 use crate::details::{
-    ApplicationDetails, ApplicationOverview, ClusterOverview, ExceptionHistory, JobConfigInfo, JobDetails,
-    JobPlan, JobResourceRequirements, JobVertexDetails, Metric, TaskManagerInfo,
+    ApplicationDetails, ApplicationOverview, ClusterOverview, ExceptionHistory, ExecutionState,
+    JobConfigInfo, JobDetails, JobPlan, JobResourceRequirements, JobVertexDetails, Metric, TaskManagerInfo,
 };
 use crate::ids::{ApplicationId, IntermediateDataSetId, JobId, JobVertexId, TriggerId};
 use crate::job::{JobStatus, JobStatusMessage};
@@ -158,15 +158,43 @@ impl Dispatcher {
         })?
     }
 
+    /// Looks at a vertex, by its index.
+    fn look_at_vertex<R>(
+        &self,
+        id: JobId,
+        vertex: JobVertexId,
+        look: impl FnOnce(&Job, usize) -> R,
+    ) -> Answer<R> {
+        self.look(id, |job, _| {
+            let index = job.graph.vertex(vertex).ok_or_else(|| wording::no_such_vertex(vertex))?;
+            Ok(look(job, index))
+        })?
+    }
+
     pub(crate) fn vertex_accumulators(
         &self,
         id: JobId,
         vertex: JobVertexId,
     ) -> Answer<Vec<AccumulatorEntry>> {
-        self.look(id, |job, _| {
-            let index = job.graph.vertex(vertex).ok_or_else(|| wording::no_such_vertex(vertex))?;
-            Ok(job.accumulators(Some(index)))
-        })?
+        self.look_at_vertex(id, vertex, |job, index| job.accumulators(Some(index)))
+    }
+
+    /// Of each task by itself.
+    pub(crate) fn task_accumulators(
+        &self,
+        id: JobId,
+        vertex: JobVertexId,
+    ) -> Answer<Vec<Vec<AccumulatorEntry>>> {
+        self.look_at_vertex(id, vertex, Job::task_accumulators)
+    }
+
+    /// When each task entered which state.
+    pub(crate) fn task_times(
+        &self,
+        id: JobId,
+        vertex: JobVertexId,
+    ) -> Answer<Vec<BTreeMap<ExecutionState, i64>>> {
+        self.look_at_vertex(id, vertex, Job::task_times)
     }
 
     /// Answers when the order is taken; for a job that initialises, when it has been initialised.

@@ -232,6 +232,16 @@ impl Job {
         }
     }
 
+    /// Of each task of a vertex by itself.
+    pub(crate) fn task_accumulators(&self, vertex: usize) -> Vec<Vec<AccumulatorEntry>> {
+        self.vertices[vertex].tasks.iter().map(|task| accumulators::merge(&[task.accumulators()])).collect()
+    }
+
+    /// When each task of a vertex entered which state.
+    pub(crate) fn task_times(&self, vertex: usize) -> Vec<BTreeMap<ExecutionState, i64>> {
+        self.vertices[vertex].tasks.iter().map(|task| task.times.clone()).collect()
+    }
+
     /// Of all tasks, merged; of one vertex's only, if that is asked for.
     pub(crate) fn accumulators(&self, vertex: Option<usize>) -> Vec<AccumulatorEntry> {
         let tasks: Vec<BTreeMap<String, AccumulatorState>> = self

@@ -7,6 +7,7 @@ use super::cluster;
 use super::jobs::{failed, message, written};
 use super::reply::Refusal;
 use crate::details::ApplicationDetails;
+use crate::ids::ApplicationId;
 use crate::mini::exception::JavaException;
 use crate::mini::wording;
 
@@ -59,6 +60,7 @@ pub(super) fn cancel(call: &Call<'_>) -> Body {
 }
 
 pub(super) fn configuration(call: &Call<'_>) -> Body {
-    found(call)?;
+    // Nobody looks whether there is such an application.
+    call.argument::<ApplicationId>("applicationid")?;
     cluster::configuration(call)
 }

@@ -54,7 +54,12 @@ impl Call<'_> {
 
     pub(super) fn parameter_value<T: FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
         let Some(text) = self.parameter(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| unresolved("query", name, &text))
+        text.parse().map(Some).map_err(|_| self.unresolved_parameter(name))
+    }
+
+    /// The refusal of a parameter's value.
+    pub(super) fn unresolved_parameter(&self, name: &str) -> Refusal {
+        unresolved("query", name, &self.parameter(name).unwrap_or_default())
     }
 
     /// The names in a parameter that lists some: `None` if it is not given.
@@ -161,7 +166,23 @@ impl Members {
         }
     }
 
-    /// A text that stands for a value, such as an id or one of a few names.
+    /// One of a few names; by its number among them, too.
+    pub(super) fn constant<T: Copy + DeserializeOwned>(
+        &self,
+        name: &str,
+        all: &[T],
+    ) -> Result<Option<T>, Refusal> {
+        match self.members.get(name) {
+            Some(Value::Number(number)) => {
+                let index = number.as_u64().and_then(|index| usize::try_from(index).ok());
+                let constant = index.and_then(|index| all.get(index)).copied();
+                constant.map(Some).ok_or_else(|| self.misfit(name, "index value outside legal index range"))
+            }
+            _ => self.value(name),
+        }
+    }
+
+    /// A text that stands for a value, such as an id.
     pub(super) fn value<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Refusal> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let value = serde_json::from_value(Value::String(text)).map(Some);

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::jobs::{of_graph, written};
+use super::jobs::written;
 use super::reply::Refusal;
 use crate::config::secret;
 use crate::details::{DashboardConfiguration, DashboardFeatures, TaskManagerInfo, TaskManagerMetrics};
+use crate::mini::exception::JavaException;
+use crate::mini::wording;
 
 type Body = Result<Value, Refusal>;
 
@@ -53,9 +55,9 @@ pub(super) fn configuration(call: &Call<'_>) -> Body {
     Ok(entries(call))
 }
 
-/// What the JobManager of one job is configured with: the same for all.
+/// What the JobManager of one job is configured with: the same for all, and nobody looks whether there is such a job.
 pub(super) fn job_configuration(call: &Call<'_>) -> Body {
-    of_graph(call.job()?, call.dispatcher().job_status(call.job()?))?;
+    call.job()?;
     Ok(entries(call))
 }
 
@@ -67,16 +69,23 @@ pub(super) fn environment(_: &Call<'_>) -> Body {
 }
 
 pub(super) fn job_environment(call: &Call<'_>) -> Body {
-    of_graph(call.job()?, call.dispatcher().job_status(call.job()?))?;
+    call.job()?;
     environment(call)
 }
 
 /// A mini cluster logs where its program does.
-pub(super) fn no_logs(call: &Call<'_>) -> Body {
-    if !call.text("taskmanagerid").is_empty() {
-        of_task_manager(call)?;
-    }
+pub(super) fn no_logs(_: &Call<'_>) -> Body {
     Ok(json!({ "logs": [] }))
+}
+
+pub(super) fn no_task_manager_logs(call: &Call<'_>) -> Body {
+    let id = call.text("taskmanagerid");
+    let found = call.dispatcher().task_manager(id);
+    found.map_err(|exception| {
+        let text = format!("Could not find TaskExecutor {id}");
+        Refusal::Refused(404, JavaException::new(wording::REST_HANDLER, text).caused_by(exception))
+    })?;
+    no_logs(call)
 }
 
 pub(super) fn no_threads(call: &Call<'_>) -> Body {
@@ -105,7 +114,7 @@ fn task_manager(call: &Call<'_>, mut manager: TaskManagerInfo) -> Value {
     written(&manager)
 }
 
-pub(super) fn of_task_manager(call: &Call<'_>) -> Result<TaskManagerInfo, Refusal> {
+fn of_task_manager(call: &Call<'_>) -> Result<TaskManagerInfo, Refusal> {
     call.dispatcher().task_manager(call.text("taskmanagerid")).map_err(Refusal::Failed)
 }
 

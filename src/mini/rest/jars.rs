@@ -10,6 +10,7 @@ use super::reply::Refusal;
 use super::savepoints;
 use crate::ids::JobId;
 use crate::mini::dispatcher::RunRequest;
+use crate::savepoint::ClaimMode;
 
 type Body = Result<Value, Refusal>;
 
@@ -74,8 +75,8 @@ fn request(call: &Call<'_>) -> Result<RunRequest, Refusal> {
     if let Some(path) = &savepoint {
         savepoints::confine(call, path)?;
     }
-    let claim_mode = match body.value("claimMode")? {
-        None => body.value("restoreMode")?,
+    let claim_mode = match body.constant("claimMode", ClaimMode::ALL)? {
+        None => body.constant("restoreMode", ClaimMode::ALL)?,
         given => given,
     };
     Ok(RunRequest {

@@ -27,7 +27,7 @@ pub(super) fn of_graph<T>(job: JobId, answer: Answer<T>) -> Result<T, Refusal> {
             let text = format!("Job {job} not found");
             Refusal::Refused(404, JavaException::new(wording::NOT_FOUND, text).caused_by(exception))
         }
-        _ => Refusal::of(400, exception),
+        _ => Refusal::of(404, exception),
     })
 }
 
@@ -179,7 +179,7 @@ pub(super) fn cancel(call: &Call<'_>) -> Body {
                         \"cancel\" instead. For a graceful shutdown, please use \"jobs/:jobId/stop\" instead.";
             return Err(Refusal::rest(308, text));
         }
-        Some(_) => call.parameter_value::<Nothing>("mode").map(drop)?,
+        Some(_) => return Err(call.unresolved_parameter("mode")),
     }
     let cancelled = call.wait(call.dispatcher().cancel(job))?;
     cancelled.map_err(|exception| match exception.class() {
@@ -190,17 +190,6 @@ pub(super) fn cancel(call: &Call<'_>) -> Body {
         _ => Refusal::of(409, exception),
     })?;
     Ok(json!({}))
-}
-
-/// No text is one.
-struct Nothing;
-
-impl std::str::FromStr for Nothing {
-    type Err = ();
-
-    fn from_str(_: &str) -> Result<Self, ()> {
-        Err(())
-    }
 }
 
 pub(super) fn exceptions(call: &Call<'_>) -> Body {
@@ -290,7 +279,7 @@ pub(super) fn coordinate(call: &Call<'_>) -> Body {
         call.argument::<crate::ids::OperatorId>("operator")?.to_string()
     };
     let name = "serializedCoordinationRequest";
-    let request = call.body.required(name, call.body.text(name)?)?;
+    let request = call.body.text(name)?.unwrap_or_default();
     let request = call.body.required(name, BASE64_STANDARD.decode(request).ok())?;
     let answer = call.wait(call.dispatcher().coordinate(job, &operator, request))?;
     let answer = answer.map_err(|exception| match exception.class() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::reply::Refusal;
-use super::{cluster, vertices};
+use super::vertices;
 use crate::details::{AggregatedMetric, IoMetrics, Metric};
 use crate::ids::JobId;
 
@@ -34,13 +34,12 @@ pub(super) fn job(call: &Call<'_>) -> Body {
 
 /// There is no JVM to be measured.
 pub(super) fn task_manager(call: &Call<'_>) -> Body {
-    cluster::of_task_manager(call)?;
     chosen(call, Vec::new())
 }
 
 pub(super) fn vertex(call: &Call<'_>) -> Body {
-    let found = vertices::found(call)?;
-    let metrics = found.subtasks.iter().flat_map(|task| {
+    let tasks = vertices::known(call)?.map(|vertex| vertex.subtasks).unwrap_or_default();
+    let metrics = tasks.iter().flat_map(|task| {
         let with_index = |metric: Metric| Metric { id: format!("{}.{}", task.subtask, metric.id), ..metric };
         of_task(&task.metrics).into_iter().map(with_index)
     });
@@ -49,8 +48,15 @@ pub(super) fn vertex(call: &Call<'_>) -> Body {
 
 pub(super) fn task(call: &Call<'_>) -> Body {
     let index: u32 = call.argument("subtaskindex")?;
-    let task = vertices::found(call)?.subtasks.into_iter().find(|task| task.subtask == index);
+    let tasks = vertices::known(call)?.map(|vertex| vertex.subtasks).unwrap_or_default();
+    let task = tasks.into_iter().find(|task| task.subtask == index);
     chosen(call, task.map(|task| of_task(&task.metrics)).unwrap_or_default())
+}
+
+/// The coordinators of a mini cluster's operators measure nothing.
+pub(super) fn of_coordinators(call: &Call<'_>) -> Body {
+    vertices::known(call)?;
+    chosen(call, Vec::new())
 }
 
 fn of_task(metrics: &IoMetrics) -> Vec<Metric> {
@@ -69,13 +75,9 @@ pub(super) fn of_jobs(call: &Call<'_>) -> Body {
     let dispatcher = call.dispatcher();
     let jobs: Vec<JobId> = match call.list("jobs") {
         None => dispatcher.list_jobs().into_iter().map(|job| job.job_id).collect(),
-        Some(_) => {
-            let ids = call.parameter("jobs").unwrap_or_default();
-            let parsed: Result<Vec<JobId>, _> = ids.split(',').map(str::parse).collect();
-            match parsed {
-                Ok(ids) => ids,
-                Err(_) => call.parameter_value::<JobId>("jobs")?.into_iter().collect(),
-            }
+        Some(ids) => {
+            let ids: Result<Vec<JobId>, _> = ids.iter().map(|id| id.parse()).collect();
+            ids.map_err(|_| call.unresolved_parameter("jobs"))?
         }
     };
     aggregated(call, jobs.into_iter().filter_map(|job| dispatcher.job_metrics(job).ok()))
@@ -86,15 +88,24 @@ pub(super) fn of_task_managers(call: &Call<'_>) -> Body {
 }
 
 pub(super) fn of_tasks(call: &Call<'_>) -> Body {
-    let tasks = vertices::found(call)?.subtasks;
+    let tasks = vertices::known(call)?.map(|vertex| vertex.subtasks).unwrap_or_default();
     let chosen = call.list("subtasks");
     let is_chosen = |index: u32| chosen.as_ref().is_none_or(|chosen| chosen.contains(&index.to_string()));
     let tasks = tasks.iter().filter(|task| is_chosen(task.subtask));
     aggregated(call, tasks.map(|task| of_task(&task.metrics)))
 }
 
+/// What several values are summed up to.
+const SUMS: [&str; 5] = ["min", "max", "avg", "sum", "skew"];
+
 /// Only numbers can be summed up.
 fn aggregated(call: &Call<'_>, each: impl Iterator<Item = Vec<Metric>>) -> Body {
+    let wanted = call.list("agg").unwrap_or_else(|| SUMS.map(str::to_owned).to_vec());
+    let wanted: Vec<_> = wanted.iter().map(|want| want.to_ascii_lowercase()).collect();
+    if !wanted.iter().all(|want| SUMS.contains(&want.as_str())) {
+        return Err(call.unresolved_parameter("agg"));
+    }
+    let wants = |name: &str| wanted.iter().any(|want| want == name);
     let mut values = BTreeMap::<String, Vec<f64>>::new();
     for metric in each.flatten() {
         if let Some(value) = metric.as_f64() {
@@ -104,8 +115,6 @@ fn aggregated(call: &Call<'_>, each: impl Iterator<Item = Vec<Metric>>) -> Body 
     let Some(names) = call.list("get") else {
         return Ok(values.into_keys().map(|id| json!({ "id": id })).collect());
     };
-    let wanted = call.list("agg");
-    let wants = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|want| want == name));
     let metrics = values.into_iter().filter(|(id, _)| names.contains(id)).map(|(id, values)| {
         let count = values.len() as f64;
         let sum: f64 = values.iter().sum();

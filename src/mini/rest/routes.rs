@@ -85,7 +85,7 @@ static ROUTES: &[Route] = &[
     get("/taskmanagers", cluster::task_managers),
     get("/taskmanagers/metrics", metrics::of_task_managers),
     get("/taskmanagers/:taskmanagerid", cluster::one_task_manager),
-    get("/taskmanagers/:taskmanagerid/logs", cluster::no_logs),
+    get("/taskmanagers/:taskmanagerid/logs", cluster::no_task_manager_logs),
     get("/taskmanagers/:taskmanagerid/metrics", metrics::task_manager),
     get("/taskmanagers/:taskmanagerid/thread-dump", cluster::no_threads),
     //
@@ -159,10 +159,18 @@ static ROUTES: &[Route] = &[
     get("/jobs/:jobid/vertices/:vertexid/accumulators", vertices::accumulators),
     get("/jobs/:jobid/vertices/:vertexid/backpressure", vertices::back_pressure),
     get("/jobs/:jobid/vertices/:vertexid/metrics", metrics::vertex),
+    get("/jobs/:jobid/vertices/:vertexid/jm-operator-metrics", metrics::of_coordinators),
+    get("/jobs/:jobid/vertices/:vertexid/subtasks/accumulators", vertices::task_accumulators),
     get("/jobs/:jobid/vertices/:vertexid/subtasks/metrics", metrics::of_tasks),
     get("/jobs/:jobid/vertices/:vertexid/subtasks/:subtaskindex", vertices::one_task),
     get("/jobs/:jobid/vertices/:vertexid/subtasks/:subtaskindex/attempts/:attempt", vertices::attempt),
+    get(
+        "/jobs/:jobid/vertices/:vertexid/subtasks/:subtaskindex/attempts/:attempt/accumulators",
+        vertices::attempt_accumulators,
+    ),
     get("/jobs/:jobid/vertices/:vertexid/subtasks/:subtaskindex/metrics", metrics::task),
+    get("/jobs/:jobid/vertices/:vertexid/subtasktimes", vertices::times),
+    get("/jobs/:jobid/vertices/:vertexid/taskmanagers", vertices::task_managers),
     get("/jobs/:jobid/vertices/:vertexid/watermarks", vertices::watermarks),
 ];
 

@@ -10,7 +10,7 @@ use super::reply::Refusal;
 use crate::ids::TriggerId;
 use crate::mini::exception::JavaException;
 use crate::mini::{Answer, savepoint_store};
-use crate::savepoint::SavepointFormatType;
+use crate::savepoint::{CheckpointType, SavepointFormatType};
 
 type Body = Result<Value, Refusal>;
 
@@ -57,7 +57,7 @@ pub(super) fn stop(call: &Call<'_>) -> Body {
 }
 
 fn format(call: &Call<'_>) -> Result<SavepointFormatType, Refusal> {
-    Ok(call.body.value("formatType")?.unwrap_or_default())
+    Ok(call.body.constant("formatType", SavepointFormatType::ALL)?.unwrap_or_default())
 }
 
 fn directory(call: &Call<'_>, name: &str) -> Result<Option<String>, Refusal> {
@@ -93,7 +93,7 @@ pub(super) fn disposal_status(call: &Call<'_>) -> Body {
 pub(super) fn trigger_checkpoint(call: &Call<'_>) -> Body {
     let job = call.job()?;
     let trigger = trigger_id(call)?;
-    let kind = call.body.value("checkpointType")?.unwrap_or_default();
+    let kind = call.body.constant("checkpointType", CheckpointType::ALL)?.unwrap_or_default();
     call.dispatcher().trigger_checkpoint(job, trigger, kind).map_err(Refusal::Failed)?;
     Ok(triggered(trigger))
 }

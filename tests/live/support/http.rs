@@ -99,6 +99,14 @@ impl Http {
         self.try_send(method, path, body).unwrap_or_else(|failure| panic!("{method} {path}: {failure}"))
     }
 
+    /// Sends a body as it is; none, if it is empty.
+    #[track_caller]
+    pub(crate) fn send_text(&self, method: &str, path: &str, body: &str) -> Answer {
+        let bytes = Some(body.as_bytes()).filter(|bytes| !bytes.is_empty());
+        self.try_send_bytes(method, path, "application/json", bytes)
+            .unwrap_or_else(|failure| panic!("{method} {path}: {failure}"))
+    }
+
     /// Sends `multipart/form-data`: parts of name, file name (if it is a file) and bytes.
     #[track_caller]
     pub(crate) fn post_multipart(&self, path: &str, parts: &[(&str, Option<&str>, Vec<u8>)]) -> Answer {
