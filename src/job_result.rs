@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::accumulator::Accumulators;
+use crate::classify::job_failure;
+use crate::error::{Error, ErrorKind};
 use crate::failure::FailureCause;
 use crate::ids::{ApplicationId, JobId};
 use crate::job::ApplicationStatus;
@@ -52,6 +54,22 @@ impl JobResult {
         self.application_status == ApplicationStatus::Succeeded
     }
 
+    /// The error of a job that did not finish well.
+    pub(crate) fn failure(&self) -> Error {
+        let name = self.job_name.as_deref().map(|name| format!("{name:?} ")).unwrap_or_default();
+        let error = match (&self.failure_cause, self.application_status) {
+            (Some(cause), _) => job_failure(cause),
+            (None, ApplicationStatus::Canceled) => {
+                Error::new(ErrorKind::JobCancelled, format!("the job {name}was cancelled"))
+            }
+            (None, status) => Error::new(
+                ErrorKind::JobFailed,
+                format!("the job {name}ended with status {status} and no cause was reported"),
+            ),
+        };
+        error.with_job_id(self.job_id)
+    }
+
     /// What the job computed, if it finished well.
     ///
     /// # Errors
@@ -62,7 +80,7 @@ impl JobResult {
         if self.is_success() {
             return Ok(JobExecutionResult::new(self.job_id, self.net_runtime, self.accumulators));
         }
-        let error = crate::rest::classify::job_failure(&self);
+        let error = self.failure();
         Err(match self.failure_cause {
             Some(_) => error.with_operation(format!("Job failed (JobID: {})", self.job_id)),
             None => error.with_operation(format!("asking for what job {} gave", self.job_id)),
@@ -86,5 +104,35 @@ impl JobExecutionResult {
     /// A result with these values.
     pub fn new(job_id: JobId, net_runtime: Duration, accumulators: Accumulators) -> Self {
         Self { job_id, net_runtime, accumulators }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancelled_job_and_one_without_a_cause_are_errors_that_say_so() {
+        let mut result =
+            JobResult::new(JobId::from_bytes([1; 16]), ApplicationStatus::Canceled, Duration::ZERO);
+        result.job_name = Some("etl".into());
+        let error = result.failure();
+        assert_eq!(
+            (error.kind(), error.to_string()),
+            (ErrorKind::JobCancelled, "the job \"etl\" was cancelled".into())
+        );
+        assert_eq!(error.job_id(), Some(result.job_id));
+        result.application_status = ApplicationStatus::Unknown;
+        assert_eq!(result.failure().kind(), ErrorKind::JobFailed);
+        let trace = "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy\n\tat a.B(C)\n\
+            Caused by: java.util.concurrent.CompletionException: org.apache.flink.runtime.jobmanager.scheduler.\
+            NoResourceAvailableException: Could not acquire the minimum required resources.\n\tat a.B(C)";
+        result.failure_cause = Some(FailureCause::read("org.apache.flink.runtime.JobException", trace));
+        let error = result.failure();
+        assert_eq!(error.kind(), ErrorKind::NoResources);
+        assert!(
+            error.to_string().starts_with("Could not acquire the minimum required resources; "),
+            "{error}"
+        );
     }
 }

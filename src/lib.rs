@@ -258,6 +258,7 @@
 //! members of answers that it does not know are ignored.
 
 mod accumulator;
+mod classify;
 mod client;
 mod client_ext;
 mod config;
@@ -266,7 +267,6 @@ mod details;
 mod error;
 mod failure;
 mod ids;
-#[allow(dead_code)] // failures of operations are read next
 mod java_stream;
 mod job;
 mod job_client;

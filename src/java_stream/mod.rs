@@ -30,7 +30,7 @@ pub(crate) use self::leader::uuid;
 pub(crate) use self::numbers::{big_decimal, big_integer};
 pub(crate) use self::text::{from_char_array, from_modified_utf8};
 pub(crate) use self::throwable::ThrowableInfo;
-#[allow(unused_imports)] // failures are read from their stack traces where they have one
+#[cfg(test)]
 pub(crate) use self::throwable::throwable;
 
 /// How deep values may be nested. Java's own writer recurses too and overflows its stack at a few thousand; real

@@ -29,6 +29,7 @@ pub(crate) struct ThrowableInfo {
 /// Reads a serialised `Throwable`, or Flink's `SerializedThrowable`, which stands for one.
 ///
 /// `None` if the bytes are something else or cannot be read.
+#[cfg(test)]
 pub(crate) fn throwable(bytes: &[u8]) -> Option<ThrowableInfo> {
     let stream = Stream::read(bytes).ok()?;
     stream.throwable(*stream.contents().first()?)

@@ -15,6 +15,7 @@ use super::dispatcher::{Dispatcher, RunRequest};
 use super::exception::JavaException;
 use super::{Answer, accumulators};
 use crate::accumulator::Accumulators;
+use crate::classify::{AsyncOperation, operation_failure};
 use crate::client::ClusterClient;
 use crate::config::Configuration;
 use crate::details::JobDetails;
@@ -25,8 +26,6 @@ use crate::job_result::JobResult;
 use crate::pending::Pending;
 use crate::pending::operation::{Operating, Phase, Scope, start};
 use crate::plan::{ExecutionPlan, PlanSource, UploadProgress};
-use crate::rest::classify::{AsyncOperation, operation_failure};
-use crate::rest::operation::SerializedThrowable;
 use crate::rest::submit::more_than_one_job;
 use crate::rest::trigger::ended_or_unknown;
 use crate::runtime::Runtime;
@@ -152,9 +151,7 @@ fn gone(kind: ErrorKind) -> Error {
 }
 
 fn failed(operation: AsyncOperation, exception: &JavaException) -> Error {
-    let failure =
-        SerializedThrowable { class: exception.class().to_owned(), stack_trace: exception.stack_trace() };
-    operation_failure(operation, &failure)
+    operation_failure(operation, exception.class(), &exception.stack_trace())
 }
 
 /// As [`failed`]. Flink does not find a job that has ended when something is asked of it: a caller is told which it is.

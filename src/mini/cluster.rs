@@ -305,5 +305,5 @@ pub(super) fn closed() -> Error {
 
 /// The error of an answer, the same as over REST.
 pub(super) fn refused(exception: &JavaException) -> Error {
-    crate::rest::classify::exception(exception.stack_trace())
+    crate::classify::exception(exception.stack_trace())
 }

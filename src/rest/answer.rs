@@ -9,8 +9,8 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::classify::{self, About};
 use crate::error::{Error, ErrorKind, OneLine, Result};
-use crate::rest::classify::{self, About};
 use crate::rest::retry_after::retry_after;
 
 /// How much of a body that is not understood is shown.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::StandaloneClusterId;
 use crate::accumulator::{Accumulators, JobAccumulatorsInfo};
+use crate::classify::AsyncOperation;
 use crate::client::ClusterClient;
 use crate::config::Configuration;
 use crate::details::JobDetails;
@@ -21,7 +22,6 @@ use crate::job_result::JobResult;
 use crate::pending::Pending;
 use crate::pending::operation::{self, Operating, Scope};
 use crate::plan::ExecutionPlan;
-use crate::rest::classify::AsyncOperation;
 use crate::rest::config::RestClusterClientConfiguration;
 use crate::rest::endpoint::{self, Endpoint};
 use crate::rest::messages::{

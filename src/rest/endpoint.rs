@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::rest::classify::About;
+use crate::classify::About;
 
 /// One endpoint. Its path is a template: each `:name` takes the next argument.
 #[derive(Debug)]

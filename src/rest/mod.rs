@@ -2,7 +2,6 @@
 
 pub(crate) mod answer;
 mod bearer;
-pub(crate) mod classify;
 pub(crate) mod client;
 pub(crate) mod config;
 mod connect;

@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
+use crate::classify::{AsyncOperation, operation_failure};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::FailureCause;
-use crate::rest::classify::{AsyncOperation, operation_failure};
 use crate::savepoint::OperationStatus;
 
 /// The state of an operation that goes on in the server.
@@ -63,7 +63,11 @@ impl<T: Operation> AsynchronousOperationResult<T> {
             return Ok(OperationStatus::InProgress);
         }
         if let Some(failure) = self.operation.as_ref().and_then(Operation::failure_cause) {
-            return Ok(OperationStatus::Failed(operation_failure(operation, failure)));
+            return Ok(OperationStatus::Failed(operation_failure(
+                operation,
+                &failure.class,
+                &failure.stack_trace,
+            )));
         }
         match self.operation.and_then(Operation::into_value) {
             Some(value) => Ok(OperationStatus::Completed(value)),

@@ -11,11 +11,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::accumulator::JobAccumulatorsInfo;
+use crate::classify::{About, AsyncOperation};
 use crate::details::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::job::{ApplicationStatus, JobStatus};
 use crate::rest::answer::Answer;
-use crate::rest::classify::{self, About, AsyncOperation};
 use crate::rest::messages::*;
 use crate::rest::operation::AsynchronousOperationResult;
 use crate::savepoint::OperationStatus;
@@ -296,7 +296,7 @@ fn deletion(answer: &Answer<'_>, operation: AsyncOperation) -> Result<()> {
 
 fn execution_result(answer: &Answer<'_>) -> Result<()> {
     match answer.read::<JobExecutionResultResponse>(About::Job, "a job's result")?.into_result()? {
-        Some(result) if !result.is_success() => Err(classify::job_failure(&result)),
+        Some(result) if !result.is_success() => Err(result.failure()),
         _ => Ok(()),
     }
 }

@@ -19,7 +19,6 @@ use crate::java_stream::graph_job_id;
 use crate::job::JobStatus;
 use crate::pending::operation::{self, Operating};
 use crate::plan::{ExecutionPlan, PlanSource, UploadProgress, check_jar_id};
-use crate::rest::classify::job_failure;
 use crate::rest::endpoint;
 use crate::rest::messages::{
     DistributedCacheFile, EmptyResponse, JarList, JarPlanRequest, JarRunApplicationResponse, JarRunRequest,
@@ -503,7 +502,7 @@ impl Api {
             let call = Call::new(&endpoint::JOB_RESULT, &[&job_id], "the result of a job");
             let result = self.look::<JobExecutionResultResponse>(operating, tries, call).await?;
             if let Some(result) = result.into_result()? {
-                let failure = job_failure(&result);
+                let failure = result.failure();
                 let at_start = matches!(
                     failure.kind(),
                     ErrorKind::JobInitializationFailed

@@ -17,12 +17,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::classify::AsyncOperation;
 use crate::details::{CheckpointStatistics, CheckpointStatsStatus, CheckpointingStatistics};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{IntermediateDataSetId, JobId, TriggerId};
 use crate::job::{Acknowledge, JobStatus};
 use crate::pending::operation::Operating;
-use crate::rest::classify::AsyncOperation;
 use crate::rest::endpoint::{self, Endpoint};
 use crate::rest::messages::{
     AsynchronousOperationInfo, CheckpointInfo, CheckpointTriggerRequest, JobStatusInfo,

@@ -9,9 +9,6 @@ mod tests;
 
 use crate::error::{Error, ErrorKind};
 use crate::failure::FailureCause;
-use crate::job::ApplicationStatus;
-use crate::job_result::JobResult;
-use crate::rest::operation::SerializedThrowable;
 use crate::trace::{Cause, Trace};
 
 /// What a request is about: decides what a 404 without a word that is known here says is not there.
@@ -222,8 +219,8 @@ pub(crate) fn exception(stack_trace: String) -> Error {
 }
 
 /// The error of an operation that failed in the server after its trigger was accepted.
-pub(crate) fn operation_failure(operation: AsyncOperation, failure: &SerializedThrowable) -> Error {
-    let trace = Trace::parse(&failure.stack_trace);
+pub(crate) fn operation_failure(operation: AsyncOperation, class: &str, stack_trace: &str) -> Error {
+    let trace = Trace::parse(stack_trace);
     let (kind, decisive) = look_up(&trace, Operation).unwrap_or_else(|| {
         let kind = match operation {
             AsyncOperation::Savepoint | AsyncOperation::Stop => ErrorKind::SavepointFailed,
@@ -232,27 +229,12 @@ pub(crate) fn operation_failure(operation: AsyncOperation, failure: &SerializedT
         };
         (kind, trace.first())
     });
-    let error = described(kind, &trace, decisive).with_stack_trace(failure.stack_trace.as_str());
-    if trace.root().class.is_empty() { error.with_exception_class(failure.class.as_str()) } else { error }
+    let error = described(kind, &trace, decisive).with_stack_trace(stack_trace);
+    if trace.root().class.is_empty() { error.with_exception_class(class) } else { error }
 }
 
-/// The error of a job that did not finish well, for those who want its result or an error.
-pub(crate) fn job_failure(result: &JobResult) -> Error {
-    let name = result.job_name.as_deref().map(|name| format!("{name:?} ")).unwrap_or_default();
-    let error = match (&result.failure_cause, result.application_status) {
-        (Some(cause), _) => failure(cause),
-        (None, ApplicationStatus::Canceled) => {
-            Error::new(ErrorKind::JobCancelled, format!("the job {name}was cancelled"))
-        }
-        (None, status) => Error::new(
-            ErrorKind::JobFailed,
-            format!("the job {name}ended with status {status} and no cause was reported"),
-        ),
-    };
-    error.with_job_id(result.job_id)
-}
-
-fn failure(cause: &FailureCause) -> Error {
+/// The error of a job that failed of this.
+pub(crate) fn job_failure(cause: &FailureCause) -> Error {
     let trace = Trace::parse(&cause.stack_trace);
     let (kind, decisive) = look_up(&trace, Job).unwrap_or_else(|| (ErrorKind::JobFailed, trace.first()));
     let error = described(kind, &trace, decisive).with_stack_trace(cause.stack_trace.as_str());

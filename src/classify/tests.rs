@@ -1,11 +1,4 @@
-use std::time::Duration;
-
 use super::*;
-use crate::ids::JobId;
-
-fn throwable(class: &str, stack_trace: &str) -> SerializedThrowable {
-    SerializedThrowable { class: class.into(), stack_trace: stack_trace.into() }
-}
 
 fn kind_of(about: About, status: u16, error: &str) -> ErrorKind {
     server_errors(about, status, vec![error.to_owned()]).kind()
@@ -20,10 +13,7 @@ fn a_stop_that_failed_after_its_savepoint_carries_the_path() {
         StopWithSavepointStoppingException: A savepoint has been created at: s3://sp/a, b/savepoint-1, but the \
         corresponding job 0123 failed during stopping.\n\tat a.B.c(B.java:1)\n\
         Caused by: java.io.IOException: sink is gone\n\tat a.B.c(B.java:1)\n";
-    let error = operation_failure(
-        AsyncOperation::Stop,
-        &throwable("java.util.concurrent.CompletionException", trace),
-    );
+    let error = operation_failure(AsyncOperation::Stop, "java.util.concurrent.CompletionException", trace);
     assert_eq!(error.kind(), StopFailedAfterSavepoint);
     assert_eq!(error.savepoint_path(), Some("s3://sp/a, b/savepoint-1"));
     assert_eq!(error.exception_class(), Some("java.io.IOException"));
@@ -80,7 +70,7 @@ fn what_a_program_throws_does_not_pass_for_the_servers_word() {
     assert_eq!(kind_of(About::Jar, 400, program), ProgramFailed);
     let snapshot = "org.apache.flink.runtime.checkpoint.CheckpointException: Task has failed.\n\tat a.B(C)\n\
         Caused by: java.lang.UnsupportedOperationException: not yet\n\tat a.B(C)";
-    let failed = |operation| operation_failure(operation, &throwable("x.Y", snapshot)).kind();
+    let failed = |operation| operation_failure(operation, "x.Y", snapshot).kind();
     assert_eq!(failed(AsyncOperation::Savepoint), ErrorKind::SavepointFailed);
     assert_eq!(failed(AsyncOperation::Checkpoint), ErrorKind::CheckpointFailed);
     assert_eq!(failed(AsyncOperation::Disposal), ErrorKind::Server);
@@ -91,36 +81,6 @@ fn what_a_program_throws_does_not_pass_for_the_servers_word() {
 #[test]
 fn credentials_are_asked_for_before_anything_else_is_read() {
     assert_eq!(kind_of(About::Job, 401, "Not found: /jobs"), ErrorKind::Authentication);
-}
-
-#[test]
-fn a_cancelled_job_and_one_without_a_cause_are_errors_that_say_so() {
-    let mut result = JobResult {
-        job_id: JobId::from_bytes([1; 16]),
-        application_status: ApplicationStatus::Canceled,
-        net_runtime: Duration::ZERO,
-        accumulators: crate::accumulator::Accumulators::default(),
-        failure_cause: None,
-        job_name: Some("etl".into()),
-        application_id: None,
-        start_time: None,
-        end_time: None,
-    };
-    let error = job_failure(&result);
-    assert_eq!(
-        (error.kind(), error.to_string()),
-        (ErrorKind::JobCancelled, "the job \"etl\" was cancelled".into())
-    );
-    assert_eq!(error.job_id(), Some(result.job_id));
-    result.application_status = ApplicationStatus::Unknown;
-    assert_eq!(job_failure(&result).kind(), ErrorKind::JobFailed);
-    let trace = "org.apache.flink.runtime.JobException: Recovery is suppressed by NoRestartBackoffTimeStrategy\n\tat a.B(C)\n\
-        Caused by: java.util.concurrent.CompletionException: org.apache.flink.runtime.jobmanager.scheduler.\
-        NoResourceAvailableException: Could not acquire the minimum required resources.\n\tat a.B(C)";
-    result.failure_cause = Some(FailureCause::read("org.apache.flink.runtime.JobException", trace));
-    let error = job_failure(&result);
-    assert_eq!(error.kind(), NoResources);
-    assert!(error.to_string().starts_with("Could not acquire the minimum required resources; "), "{error}");
 }
 
 /// Texts of Flink's for the rows that no recording is about: from its own sources, of 1.18 to 2.3.
