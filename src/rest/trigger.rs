@@ -5,7 +5,8 @@
 //! operation; so a trigger whose answer was lost can be sent again. That holds as long as the JobManager that took it
 //! remembers: not after a failover, which behind a gateway or another JobManager cannot be seen. But a failover starts
 //! the job's master anew, and the list of jobs tells how long it has been there. So a trigger is repeated only to a
-//! master that is older than the first attempt, or for a job that has ended, of which nothing more can be taken.
+//! master that is older than the first attempt, or for a job that has ended, of which nothing more can be taken; and
+//! only as long as no operation that the first attempt started can have ended and been forgotten since.
 //! Otherwise, and once the operation is being followed, nothing is ever triggered again: the client only looks, and
 //! says [`ErrorKind::OutcomeUnknown`] or [`ErrorKind::OperationLost`] if there is nothing to see.
 //!
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::classify::AsyncOperation;
+use crate::config::{Configuration, options};
 use crate::details::{CheckpointStatistics, CheckpointStatsStatus, CheckpointingStatistics};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{IntermediateDataSetId, JobId, TriggerId};
@@ -25,7 +27,7 @@ use crate::job::{Acknowledge, JobStatus};
 use crate::pending::operation::Operating;
 use crate::rest::endpoint::{self, Endpoint};
 use crate::rest::messages::{
-    AsynchronousOperationInfo, CheckpointInfo, CheckpointTriggerRequest, JobStatusInfo,
+    AsynchronousOperationInfo, CheckpointInfo, CheckpointTriggerRequest, ConfigurationEntry, JobStatusInfo,
     SavepointDisposalRequest, SavepointInfo, SavepointTriggerRequest, StopWithSavepointRequest,
     TriggerResponse,
 };
@@ -50,6 +52,9 @@ pub(crate) struct SavepointOrder {
     pub(crate) directory: Option<String>,
     pub(crate) format_type: SavepointFormatType,
 }
+
+/// However short a time a cluster is told to remember operations that have ended: not less than this.
+const SURELY_KEPT: Duration = Duration::from_secs(5);
 
 /// How far the server's clock may be behind this one when a savepoint is looked up by its time.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(5);
@@ -131,7 +136,13 @@ impl Api {
 
     async fn savepoint_once(&self, operating: &Operating, order: &SavepointOrder) -> Result<String> {
         let since = SystemTime::now();
-        self.trigger_savepoint(operating, order).await?;
+        match self.trigger_savepoint(operating, order).await {
+            // The cluster knows none of this id, which it may have done and forgotten.
+            Err(error) if error.kind() == ErrorKind::OutcomeUnknown && error.status() == Some(404) => {
+                return self.find_lost_savepoint(operating, order, since, error).await;
+            }
+            triggered => triggered?,
+        }
         operating.follow()?;
         match self.follow_savepoint(operating, order.job_id, order.trigger_id, order.kind()).await {
             Err(error) if error.kind() == ErrorKind::OperationLost => {
@@ -424,8 +435,8 @@ impl Api {
             };
             let error = match error.kind() {
                 ErrorKind::OperationLost => error.with_kind(ErrorKind::OutcomeUnknown).with_message(
-                    "the answer was lost, and so may be the JobManager that gave it: it is not known whether this \
-                     took effect",
+                    "the answer was lost, and the cluster may have forgotten since what became of this: it is not \
+                     known whether it took effect",
                 ),
                 _ => tries.give_up(error),
             };
@@ -437,6 +448,8 @@ impl Api {
     /// id; or the job has ended, and no trigger does anything.
     ///
     /// The master's age is measured by the server's clock and the attempts' by ours, so the two clocks need not agree.
+    /// An operation that ended at once may be forgotten when it has been kept for as long as the cluster keeps them: the
+    /// second half of that time is left for the request to arrive in.
     async fn remembers(&self, operating: &Operating, job_id: JobId, tries: &Tries) -> Result<bool> {
         #[derive(Deserialize)]
         struct Overview {
@@ -455,7 +468,19 @@ impl Api {
         let overview: Overview = self.get(operating, call).await?;
         let since_first = i64::try_from(tries.age().as_millis()).unwrap_or(i64::MAX);
         let job = overview.jobs.into_iter().find(|job| job.jid == job_id);
-        Ok(job.is_some_and(|job| job.state.is_globally_terminal() || job.duration > since_first))
+        let same = job.is_some_and(|job| job.state.is_globally_terminal() || job.duration > since_first);
+        Ok(same && (tries.age() < SURELY_KEPT || tries.age() < self.kept(operating).await / 2))
+    }
+
+    /// How long the cluster remembers an operation that has ended; zero if it does not tell.
+    async fn kept(&self, operating: &Operating) -> Duration {
+        let call = Call::new(&endpoint::CLUSTER_CONFIG, &[], "the configuration of the cluster");
+        let Ok(entries) = self.get::<Vec<ConfigurationEntry>>(operating, call).await else {
+            return Duration::ZERO;
+        };
+        let configuration: Configuration =
+            entries.into_iter().map(|entry| (entry.key, entry.value)).collect();
+        configuration.get(&options::REST_ASYNC_STORE_DURATION).unwrap_or_default()
     }
 }
 

@@ -139,6 +139,44 @@ fn a_server_that_asks_for_a_pause_gets_it_and_the_hook_hears_of_it() {
     );
 }
 
+/// Keeps what the library logs.
+struct Log(Mutex<Vec<(log::Level, String)>>);
+
+impl log::Log for Log {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.target().starts_with("flink_client")
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.lock().unwrap().push((record.level(), record.args().to_string()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn each_attempt_that_is_followed_by_another_is_one_line_of_the_log() {
+    static LOG: Log = Log(Mutex::new(Vec::new()));
+    log::set_logger(&LOG).expect("this test is the only one that listens");
+    log::set_max_level(log::LevelFilter::Warn);
+    let server = ScriptedServer::playing([leader_election(), lost(), super::status("RUNNING")]);
+    // An id of its own, since other tests are heard as well.
+    let id = flink_client::JobId::random();
+    client(eager(&server.url())).job_status(id).wait().unwrap();
+    let all = LOG.0.lock().unwrap();
+    let lines: Vec<_> = all.iter().filter(|(_, line)| line.contains(&id.to_string())).collect();
+    for (number, (says, (level, line))) in
+        ["leader election", "connection broke"].iter().zip(&lines).enumerate()
+    {
+        assert_eq!(*level, log::Level::Warn);
+        assert!(line.contains(&format!("attempt {} failed", number + 1)) && line.contains(says), "{line}");
+        assert!(!line.contains('\n'), "{line}");
+    }
+    assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
 #[test]
 fn a_shut_down_is_done_when_nobody_is_there_any_more() {
     // The order arrives and is not answered until the server ends.

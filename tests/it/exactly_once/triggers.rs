@@ -1,9 +1,13 @@
 //! Savepoints, stops, checkpoints, disposals, cancels.
 
-use flink_client::{CheckpointType, ClusterClient, ErrorKind, SavepointFormatType::Canonical, TriggerId};
+use std::time::Duration;
+
+use flink_client::{
+    CheckpointType, ClusterClient, ErrorKind, FixedWaitStrategy, SavepointFormatType::Canonical, TriggerId,
+};
 
 use super::{JOB, LONG, job, jobs, lines, lost, no_operation, ok, playing, refused, status, unknown_job};
-use crate::support::Reply;
+use crate::support::{Reply, ScriptedServer, client as client_of, eager};
 
 const POST: &str = "POST /jobs/5f000000000000000000000000000001/savepoints";
 const STATUS: &str = "GET /jobs/5f000000000000000000000000000001/savepoints/:id";
@@ -15,6 +19,17 @@ fn taken() -> Reply {
 
 fn done() -> Reply {
     ok(r#"{"status":{"id":"COMPLETED"},"operation":{"location":"file:/sp/savepoint-1"}}"#)
+}
+
+/// An entry of a job's history, of long after the test began.
+fn savepoint(id: u32, kind: &str) -> String {
+    format!(
+        r#"{{"id":{id},"status":"COMPLETED","is_savepoint":true,"checkpoint_type":"{kind}","trigger_timestamp":99999999999999,"external_path":"file:/sp/savepoint-{id}"}}"#
+    )
+}
+
+fn history(entries: &[String]) -> Reply {
+    ok(&format!(r#"{{"counts":{{}},"history":[{}],"latest":{{}}}}"#, entries.join(",")))
 }
 
 fn in_progress() -> Reply {
@@ -73,6 +88,46 @@ fn a_stop_that_has_ended_its_job_is_repeated_to_hear_its_savepoint() {
 }
 
 #[test]
+fn a_trigger_is_never_repeated_once_its_operation_may_have_ended_and_been_forgotten() {
+    let keeps = |text: &str| ok(&format!(r#"[{{"key":"rest.async.store-duration","value":"{text}"}}]"#));
+    let config = "GET /jobmanager/config";
+    // The second look comes so late that a cluster which keeps results for 10 s may have forgotten them.
+    let late = |replies: Vec<Reply>| {
+        let server = ScriptedServer::playing(replies);
+        let waits = FixedWaitStrategy(Duration::from_secs(6));
+        let client = client_of(eager(&server.url()).retry_strategy(waits));
+        (server, client)
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (server, client) =
+                late(vec![lost(), jobs("RUNNING", LONG), keeps("10 s"), no_operation(), history(&[])]);
+            let error = client.trigger_savepoint(job(), Some("/sp"), Canonical).wait().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+            assert!(
+                error.trigger_id().is_some() && error.to_string().contains("checkpoint history"),
+                "{error}"
+            );
+            let look_back = format!("GET /jobs/{JOB}/checkpoints");
+            assert_eq!(lines(&server), [POST, JOBS, config, STATUS, &look_back]);
+        });
+        scope.spawn(|| {
+            let done_since = history(&[savepoint(7, "SYNC_SAVEPOINT")]);
+            let known = [keeps("10 s"), no_operation(), done_since, status("FINISHED")];
+            let (server, client) = late([vec![lost(), jobs("FINISHED", 5)], known.into()].concat());
+            let path = client.stop_with_savepoint(job(), false, Some("/sp"), Canonical).wait().unwrap();
+            assert_eq!(path, "file:/sp/savepoint-7");
+            assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
+        });
+        scope.spawn(|| {
+            let (server, client) = late(vec![lost(), jobs("RUNNING", LONG), ok("[]"), taken(), done()]);
+            client.trigger_savepoint(job(), Some("/sp"), Canonical).wait().unwrap();
+            assert_eq!(lines(&server), [POST, JOBS, config, POST, STATUS], "Flink keeps them for 5 min");
+        });
+    });
+}
+
+#[test]
 fn what_a_gateway_says_leaves_open_whether_the_request_arrived() {
     for status in [502, 503, 504] {
         let (server, client) =
@@ -108,9 +163,7 @@ fn an_operation_that_was_taken_and_lost_sight_of_is_unknown_and_not_failed() {
 
 #[test]
 fn an_operation_that_the_cluster_forgot_is_lost_and_never_triggered_again() {
-    let history = ok(
-        r#"{"counts":{},"history":[{"id":7,"status":"COMPLETED","is_savepoint":true,"trigger_timestamp":99999999999999,"external_path":"file:/sp/savepoint-7"}],"latest":{}}"#,
-    );
+    let history = history(&[savepoint(7, "SAVEPOINT")]);
     let (server, client) = playing([taken(), no_operation(), history]);
     let error = client.trigger_savepoint(job(), Some("/sp"), Canonical).wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OperationLost);
@@ -120,14 +173,6 @@ fn an_operation_that_the_cluster_forgot_is_lost_and_never_triggered_again() {
 
 #[test]
 fn a_stop_that_the_cluster_forgot_is_known_by_its_end_and_by_a_savepoint_such_as_stops_make() {
-    let savepoint = |id: u32, kind: &str| {
-        format!(
-            r#"{{"id":{id},"status":"COMPLETED","is_savepoint":true,"checkpoint_type":"{kind}","trigger_timestamp":99999999999999,"external_path":"file:/sp/savepoint-{id}"}}"#
-        )
-    };
-    let history = |savepoints: &[String]| {
-        ok(&format!(r#"{{"counts":{{}},"history":[{}],"latest":{{}}}}"#, savepoints.join(",")))
-    };
     let (others, its) = (savepoint(6, "SAVEPOINT"), savepoint(7, "SYNC_SAVEPOINT"));
     let stop = |replies: Vec<Reply>| {
         let (server, client) = playing(replies);
