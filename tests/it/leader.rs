@@ -7,7 +7,7 @@ use flink_client::{
     RestClusterClient, RestClusterClientConfiguration, StandaloneClusterId,
 };
 
-use crate::support::{Blackhole, HANG, Reply, ScriptedServer, ScriptedZooKeeper, Session};
+use crate::support::{Blackhole, HANG, Reply, ScriptedServer, ScriptedZooKeeper, Session, until};
 
 const NODE: &str = "/flink/default/leader/rest_server/connection_info";
 
@@ -139,6 +139,18 @@ fn servers_that_tell_nothing_are_named_with_what_they_did() {
         let named = format!("{}: ", zookeeper.host());
         assert!(error.to_string().contains(&named) && error.to_string().contains(says), "{error}");
     }
+}
+
+#[test]
+fn closing_a_client_ends_what_waits_for_zookeeper() {
+    let zookeeper = ScriptedZooKeeper::playing([Session::Drip]);
+    let entries = [("high-availability.zookeeper.client.connection-timeout", "10 min")];
+    let client = client(&zookeeper.host(), &entries, HANG);
+    let listed = client.list_jobs();
+    until("the look", || (zookeeper.seen().len() == 1).then_some(()));
+    client.close();
+    let closed = listed.wait_timeout(HANG).expect("it does not wait for ZooKeeper").unwrap_err();
+    assert_eq!(closed.kind(), ErrorKind::Closed, "{closed}");
 }
 
 #[test]
