@@ -495,6 +495,10 @@ fn proxy(address: &str) -> Result<ureq::Proxy> {
         Error::new(ErrorKind::Configuration, "the proxy's address cannot be used")
             .with_hint("write http://host:port")
     };
+    // The library takes a port that is none for no port.
+    let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    FixedAddress::new(host).map_err(|_| refuse())?;
     let proxy = ureq::Proxy::new(address).map_err(|_| refuse())?;
     match proxy.protocol() {
         ureq::ProxyProtocol::Http => Ok(proxy),

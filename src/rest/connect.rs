@@ -1,17 +1,24 @@
 //! Connections: TCP, TLS over it, and what a server says before it has heard everything.
 //!
-//! The HTTP library's own connections lack three things. A server that refuses an upload early (a proxy with a limit)
+//! The HTTP library's own connections lack some things. A server that refuses an upload early (a proxy with a limit)
 //! answers and closes while the client still sends; the answer is there to be read, and must not be lost to the error
-//! of the write. A handshake that breaks is told from a request that breaks: nothing was sent. And TLS is set up before
-//! the first request, with checks of certificates that the library does not offer. All of it is made of parts of the
-//! library that may change in its minor versions: the manifest names one.
+//! of the write. A handshake that breaks is told from a request that breaks: nothing was sent. TLS is set up before
+//! the first request, with checks of certificates that the library does not offer. And a host's name is looked up when
+//! a connection is made, within the limit for that, not before every request and for as long as the system likes. Two
+//! more that it has are kept from it: an answer without an end is not read for ever, and what is secret in a request is
+//! put in where the library, which logs what it writes, does not see it. All of it is made of parts of the library that
+//! may change in its minor versions: the manifest names one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ureq::Agent;
 use ureq::config::Config;
-use ureq::unversioned::resolver::Resolver;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::time::{Duration, Instant};
 use ureq::unversioned::transport::{
     Buffers, ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport,
 };
@@ -19,28 +26,123 @@ use ureq::unversioned::transport::{
 use crate::rest::tls::Tls;
 
 thread_local! {
-    /// Whether the server stopped reading the request that this thread is sending. A request is sent and its answer
-    /// read by one thread, and the library's interfaces leave no other way to say it.
-    static CUT_OFF: Cell<bool> = const { Cell::new(false) };
+    /// How far the request is that this thread sends. A request is sent and its answer read by one thread, and the
+    /// library's interfaces leave no other way to say it.
+    static STAGE: Cell<Stage> = const { Cell::new(Stage::Connecting) };
+
+    /// Lines of the request's head that are still to be put in.
+    static SECRET_LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Before a request.
-pub(crate) fn begin() {
-    CUT_OFF.set(false);
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    /// Something of it was given to the connection.
+    Sending,
+    /// The server stopped reading it.
+    CutOff,
+}
+
+/// Before a request. `secret_lines` are whole lines of its head, each with its end.
+pub(crate) fn begin(secret_lines: Vec<u8>) {
+    STAGE.set(Stage::Connecting);
+    SECRET_LINES.set(secret_lines);
+}
+
+/// Whether something of the request that this thread sends, or has sent, may have arrived.
+pub(crate) fn has_begun() -> bool {
+    STAGE.get() != Stage::Connecting
 }
 
 /// Whether the request that this thread sends, or has sent, did not go out whole.
 pub(crate) fn is_cut_off() -> bool {
-    CUT_OFF.get()
+    STAGE.get() == Stage::CutOff
 }
 
-pub(crate) fn agent(config: Config, tls: &Tls, resolver: impl Resolver) -> Agent {
-    let tcp = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
+/// `most` is how many bytes an answer may have on the wire, head and all.
+pub(crate) fn agent(config: Config, tls: &Tls, resolver: impl Resolver, most: u64) -> Agent {
+    let dial = Dial { resolver, tcp: TcpConnector::default() };
+    let tcp = ().chain(ConnectProxyConnector::default()).chain(dial);
     #[cfg(feature = "tls")]
     let secured = tcp.chain(secure::Secure(tls.0.clone()));
     #[cfg(not(feature = "tls"))]
     let (secured, Tls()) = (tcp, tls);
-    Agent::with_parts(config, secured.chain(Listen), resolver)
+    Agent::with_parts(config, secured.chain(Listen { most }), NotYet)
+}
+
+/// The library resolves before it looks for a connection that is kept. Whoever makes a connection resolves then.
+#[derive(Debug)]
+struct NotYet;
+
+impl Resolver for NotYet {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        Ok(self.empty())
+    }
+}
+
+/// Looks the host up and connects to the first of its addresses that answers.
+#[derive(Debug)]
+struct Dial<R> {
+    resolver: R,
+    tcp: TcpConnector,
+}
+
+impl<In: Transport, R: Resolver> Connector<In> for Dial<R> {
+    type Out = <TcpConnector as Connector<In>>::Out;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        inner: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let addrs = if inner.is_some() {
+            self.resolver.empty()
+        } else if let Some(address) = literal(details.uri) {
+            let mut one = self.resolver.empty();
+            one.push(address);
+            one
+        } else {
+            self.resolver.resolve(details.uri, details.config, details.timeout)?
+        };
+        let details = ConnectionDetails {
+            uri: details.uri,
+            addrs,
+            config: details.config,
+            request_level: details.request_level,
+            resolver: details.resolver,
+            now: (details.current_time)(),
+            timeout: NextTimeout { after: left(details)?, ..details.timeout },
+            current_time: Arc::clone(&details.current_time),
+            run_connector: Arc::clone(&details.run_connector),
+            register_shutdown: Arc::clone(&details.register_shutdown),
+        };
+        self.tcp.connect(&details, inner)
+    }
+}
+
+/// An address that is none to be looked up, for which the resolver would start a thread.
+fn literal(uri: &Uri) -> Option<SocketAddr> {
+    let host = uri.host()?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port = uri.port_u16().or(match uri.scheme_str() {
+        Some("https") => Some(443),
+        Some("http") => Some(80),
+        _ => None,
+    })?;
+    Some(SocketAddr::new(host.parse::<IpAddr>().ok()?, port))
+}
+
+/// What is left of the one limit that resolving, connecting and the handshake have.
+fn left(details: &ConnectionDetails) -> Result<Duration, ureq::Error> {
+    let (Duration::Exact(limit), Instant::Exact(begun), Instant::Exact(now)) =
+        (details.timeout.after, details.now, (details.current_time)())
+    else {
+        return Ok(details.timeout.after);
+    };
+    match limit.checked_sub(now.saturating_duration_since(begun)) {
+        Some(left) if !left.is_zero() => Ok(Duration::Exact(left)),
+        _ => Err(ureq::Error::Timeout(ureq::Timeout::Connect)),
+    }
 }
 
 /// A handshake that ended without a word, as when the server closes the connection. Nothing of the request was sent.
@@ -53,9 +155,12 @@ pub(crate) struct HandshakeBroke(pub(crate) io::Error);
 #[error("the server speaks TLS here")]
 pub(crate) struct SpeaksTls;
 
-/// Makes every connection one that still reads when it cannot write.
+/// Makes every connection one that still reads when it cannot write, and that does not read for ever: the library limits
+/// an answer's head and its content, but not what stands between and after chunks.
 #[derive(Debug)]
-struct Listen;
+struct Listen {
+    most: u64,
+}
 
 impl<In: Transport> Connector<In> for Listen {
     type Out = Listening<In>;
@@ -65,7 +170,8 @@ impl<In: Transport> Connector<In> for Listen {
         _: &ConnectionDetails,
         inner: Option<In>,
     ) -> Result<Option<Listening<In>>, ureq::Error> {
-        Ok(inner.map(|inner| Listening { inner, cut_off: false, heard: false }))
+        let most = self.most;
+        Ok(inner.map(|inner| Listening { inner, cut_off: false, heard: false, received: 0, most }))
     }
 }
 
@@ -74,6 +180,9 @@ struct Listening<T> {
     inner: T,
     cut_off: bool,
     heard: bool,
+    /// Since something was last sent.
+    received: u64,
+    most: u64,
 }
 
 impl<T: Transport> Transport for Listening<T> {
@@ -82,22 +191,35 @@ impl<T: Transport> Transport for Listening<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        if self.cut_off {
-            return Ok(());
+        self.received = 0;
+        let output = &self.inner.buffers().output()[..amount];
+        // A tunnel through a proxy, and a handshake in it, are made with connections of this kind too.
+        if has_begun() || !begins_request(output) {
+            return self.transmit(amount, timeout);
         }
-        match self.inner.transmit_output(amount, timeout) {
-            Err(ureq::Error::Io(error)) if is_broken(&error) => {
-                // Why, the next read tells: an answer, or the end of the connection.
-                self.cut_off = true;
-                CUT_OFF.set(true);
-                Ok(())
-            }
-            other => other,
+        STAGE.set(Stage::Sending);
+        let lines = SECRET_LINES.take();
+        // The library gives the first line as a whole.
+        let Some(end) = output.windows(2).position(|pair| pair == b"\r\n").filter(|_| !lines.is_empty())
+        else {
+            return self.transmit(amount, timeout);
+        };
+        let (first, rest) = output.split_at(end + 2);
+        for piece in [first, &lines, rest].concat().chunks(amount) {
+            self.inner.buffers().output()[..piece.len()].copy_from_slice(piece);
+            self.transmit(piece.len(), timeout)?;
         }
+        Ok(())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let before = self.inner.buffers().input().len();
         let more = self.inner.await_input(timeout)?;
+        let arrived = self.inner.buffers().input().len().saturating_sub(before);
+        self.received = self.received.saturating_add(arrived as u64);
+        if self.received > self.most {
+            return Err(ureq::Error::BodyExceedsLimit(self.most));
+        }
         if !self.heard && more && !self.inner.is_tls() {
             self.heard = true;
             // The alert of a server that was not greeted as TLS does.
@@ -117,6 +239,29 @@ impl<T: Transport> Transport for Listening<T> {
     }
 }
 
+impl<T: Transport> Listening<T> {
+    fn transmit(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        if self.cut_off {
+            return Ok(());
+        }
+        match self.inner.transmit_output(amount, timeout) {
+            Err(ureq::Error::Io(error)) if is_broken(&error) => {
+                // Why, the next read tells: an answer, or the end of the connection.
+                self.cut_off = true;
+                if has_begun() {
+                    STAGE.set(Stage::CutOff);
+                }
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+fn begins_request(output: &[u8]) -> bool {
+    ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "].iter().any(|method| output.starts_with(method.as_bytes()))
+}
+
 fn is_broken(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
@@ -126,11 +271,9 @@ fn is_broken(error: &io::Error) -> bool {
 mod secure {
     use std::fmt;
     use std::io::{Read, Write};
-    use std::sync::Arc;
 
     use rustls::pki_types::ServerName;
     use rustls::{ClientConfig, ClientConnection, Stream};
-    use ureq::unversioned::transport::time::Duration;
     use ureq::unversioned::transport::{Either, LazyBuffers, TransportAdapter};
 
     use super::*;
@@ -163,26 +306,11 @@ mod secure {
             let mut connection = ClientConnection::new(Arc::clone(&self.0), name)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             let mut socket = TransportAdapter::new(inner.boxed(), Arc::clone(&details.current_time));
-            // One limit for connecting and the handshake.
-            let mut timeout = details.timeout;
-            timeout.after = left(timeout.after, details)?;
-            socket.set_timeout(timeout);
+            socket.set_timeout(NextTimeout { after: left(details)?, ..details.timeout });
             connection.complete_io(&mut socket).map_err(broke)?;
             let (input, output) = (details.config.input_buffer_size(), details.config.output_buffer_size());
             let buffers = LazyBuffers::new(input, output);
             Ok(Some(Either::B(Secured { buffers, connection, socket })))
-        }
-    }
-
-    fn left(limit: Duration, details: &ConnectionDetails) -> Result<Duration, ureq::Error> {
-        use ureq::unversioned::transport::time::Instant::Exact;
-        let Duration::Exact(limit) = limit else { return Ok(limit) };
-        let (Exact(begun), Exact(now)) = (details.now, (details.current_time)()) else {
-            return Ok(Duration::Exact(limit));
-        };
-        match limit.checked_sub(now.saturating_duration_since(begun)) {
-            Some(left) if !left.is_zero() => Ok(Duration::Exact(left)),
-            _ => Err(ureq::Error::Timeout(ureq::Timeout::Connect)),
         }
     }
 
@@ -251,78 +379,4 @@ mod secure {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Read, Write};
-    use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-    use std::sync::Mutex;
-    use std::thread;
-
-    use ureq::http::Uri;
-    use ureq::unversioned::resolver::ResolvedSocketAddrs;
-
-    use super::*;
-
-    /// A host with several addresses.
-    #[derive(Debug)]
-    struct Several(Vec<SocketAddr>);
-
-    impl Resolver for Several {
-        fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-            let mut all = self.empty();
-            self.0.iter().for_each(|address| all.push(*address));
-            Ok(all)
-        }
-    }
-
-    /// Answers one request, and ends its connection.
-    fn answering_once(listener: TcpListener) -> thread::JoinHandle<()> {
-        thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut seen = Vec::new();
-            while !seen.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).unwrap();
-                seen.push(byte[0]);
-            }
-            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
-        })
-    }
-
-    /// A host that moves with every look.
-    #[derive(Debug)]
-    struct Moving(Mutex<Vec<SocketAddr>>);
-
-    impl Resolver for Moving {
-        fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-            let mut all = self.empty();
-            all.push(self.0.lock().unwrap().remove(0));
-            Ok(all)
-        }
-    }
-
-    #[test]
-    fn a_host_is_resolved_anew_for_every_connection() {
-        let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-        let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        let config = Config::builder().proxy(None).build();
-        let agent = agent(config, &Tls::default(), Moving(Mutex::new(addresses)));
-        for server in listeners.map(answering_once) {
-            assert_eq!(agent.get("http://moving.test/").call().unwrap().status(), 204);
-            // Its connection is closed by now, and is not used again.
-            server.join().unwrap();
-        }
-    }
-
-    #[test]
-    fn a_host_with_a_dead_address_is_reached_by_another() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let live = listener.local_addr().unwrap();
-        let dead = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        let dead_6: SocketAddr = ([0, 0, 0, 0, 0, 0, 0, 1], dead.port()).into();
-        let server = answering_once(listener);
-        let config = Config::builder().proxy(None).build();
-        let agent = agent(config, &Tls::default(), Several(vec![dead_6, dead, live]));
-        assert_eq!(agent.get("http://several.test/").call().unwrap().status(), 204);
-        server.join().unwrap();
-    }
-}
+mod tests;

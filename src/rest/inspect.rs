@@ -11,7 +11,7 @@ use crate::details::{
     ClusterOverview, DashboardConfiguration, ExceptionHistory, JarInfo, JobConfigInfo, JobPlan,
     JobResourceRequirements, JobVertexDetails, Metric, TaskManagerInfo, UserAccumulator,
 };
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ApplicationId, JobId, JobVertexId};
 use crate::job::{Acknowledge, JobStatus};
 use crate::pending::Pending;
@@ -66,8 +66,11 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
     /// One TaskManager, with its metrics and slots. `GET /taskmanagers/:taskmanagerid`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`].
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::InvalidArgument`] for what cannot be an id.
     pub fn task_manager(&self, id: &str) -> Pending<TaskManagerInfo> {
+        if let Err(error) = check_task_manager(id) {
+            return Pending::failed(error);
+        }
         self.read(
             Operating::new(format!("asking for the TaskManager {id}")).reading(),
             Call::new(&endpoint::TASK_MANAGER, &[&id], "a TaskManager"),
@@ -300,7 +303,13 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
 
     /// The TaskManager's metrics of these names, or only the names of all if none is given.
     /// `GET /taskmanagers/:taskmanagerid/metrics`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for what cannot be an id.
     pub fn task_manager_metrics(&self, id: &str, names: &[&str]) -> Pending<Vec<Metric>> {
+        if let Err(error) = check_task_manager(id) {
+            return Pending::failed(error);
+        }
         let operating = Operating::new(format!("asking for metrics of the TaskManager {id}"));
         self.metrics(operating, &endpoint::TASK_MANAGER_METRICS, &[&id], names)
     }
@@ -427,5 +436,16 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
             Operating::new(format!("reading {path}")).reading(),
             Call::at(&endpoint::ANY, path.to_owned()),
         )
+    }
+}
+
+/// However they are escaped, some gateways take these for steps in a path, and ask Flink for something else.
+fn check_task_manager(id: &str) -> Result<()> {
+    match id {
+        "" | "." | ".." => {
+            let message = format!("{id:?} is not the id of a TaskManager");
+            Err(Error::new(ErrorKind::InvalidArgument, message).with_hint("`list_task_managers` gives it"))
+        }
+        _ => Ok(()),
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorFamily, ErrorKind, Result};
-use crate::pending::operation::{Operating, Phase, Scope};
+use crate::pending::operation::{self, Operating, Phase, Scope};
 use crate::rest::answer::Answer;
 use crate::rest::endpoint::{Endpoint, Replay};
 use crate::rest::leader::LeaderRetriever;
@@ -325,6 +325,10 @@ impl Api {
                 Err(failed) => failed,
             };
             tries.note(&failed);
+            if self.scope.is_closed() {
+                // Of two threads that close, one may cut connections while the other still completes operations.
+                return Err(operation::closed());
+            }
             let error = match failed.error.kind() {
                 // It never came to a request.
                 ErrorKind::LocalFile => failed.error,

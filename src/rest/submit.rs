@@ -143,9 +143,8 @@ impl Api {
                 for (number, (artifact, path)) in all.enumerate() {
                     let mut name = file_name(path);
                     // The server tells files apart by their names only.
-                    if !names.insert(name.clone()) {
+                    while !names.insert(name.clone()) {
                         name = format!("{number}-{name}");
-                        names.insert(name.clone());
                     }
                     let (field, content_type) = (
                         format!("file_{}", number + 1),
@@ -576,6 +575,9 @@ fn unique_name(path: &Path) -> String {
     format!("{stem}-{}.jar", TriggerId::random())
 }
 
+/// The file's name as the server will know it, without what would have to be escaped on the way: whether that is undone
+/// there is not certain, and requests name the file again.
 pub(crate) fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.replace(|c: char| matches!(c, '"' | '\\') || c.is_control(), "_")
 }

@@ -49,6 +49,14 @@ const OUTPUT_BUFFER: usize = 16 * 1024;
 /// Of an answer, before its body. Less than the input buffer: a larger head would look like the connection's end.
 const LARGEST_HEAD: usize = 24 * 1024;
 
+/// An answer may be twice as long on the wire as its content may be, for chunks, and have this much besides, for its
+/// head and for interim answers. Real ones have a hundredth of it.
+const WRAPPING: u64 = 256 * 1024;
+
+/// Headers that are no secrets, and that the library would add if it did not see them.
+const KNOWN_TO_THE_LIBRARY: [HeaderName; 3] =
+    [http::header::USER_AGENT, http::header::ACCEPT, http::header::ACCEPT_ENCODING];
+
 pub(crate) struct Transport {
     /// Empty once shut down.
     agent: Mutex<Option<Agent>>,
@@ -146,7 +154,8 @@ impl Setup {
             .max_response_header_size(LARGEST_HEAD)
             .input_buffer_size(INPUT_BUFFER)
             .output_buffer_size(OUTPUT_BUFFER);
-        connect::agent(config.build(), &self.tls, DefaultResolver::default())
+        let most = self.limits.content.saturating_mul(2).saturating_add(WRAPPING);
+        connect::agent(config.build(), &self.tls, DefaultResolver::default(), most)
     }
 }
 
@@ -209,14 +218,19 @@ impl Transport {
         request: &Request<'_>,
         authorization: Option<&HeaderValue>,
     ) -> Result<(Received, bool), Failure> {
-        connect::begin();
         let mut builder = HttpRequest::builder().method(request.method.as_str()).uri(request.url);
-        for (name, value) in &self.setup.headers {
-            builder = builder.header(name, value);
+        let mut secret_lines = Vec::new();
+        let authorization = authorization.map(|value| (&http::header::AUTHORIZATION, value));
+        for (name, value) in self.setup.headers.iter().map(|(name, value)| (name, value)).chain(authorization)
+        {
+            if KNOWN_TO_THE_LIBRARY.contains(name) {
+                builder = builder.header(name, value);
+            } else {
+                let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"];
+                secret_lines.extend(line.concat());
+            }
         }
-        if let Some(value) = authorization {
-            builder = builder.header(http::header::AUTHORIZATION, value);
-        }
+        connect::begin(secret_lines);
         let response = match request.body {
             // Without a length the library would announce chunks, of which there are none: servers take it, but not
             // every gateway does.
@@ -337,7 +351,7 @@ impl Transport {
                 TooLarge,
                 Perhaps,
                 true,
-                format!("the answer is larger than {limit} bytes"),
+                format!("the answer is larger than {} bytes", (*limit).min(self.setup.limits.content)),
                 Some("raise rest.client.max-content-length"),
             ),
             ureq::Error::LargeResponseHeader(..) => {
@@ -398,6 +412,18 @@ fn io_failure(io: &io::Error, https: bool, upload: bool) -> Failure {
             failure(ErrorKind::Connect, Sent::No, false, format!("cannot connect: {io}"))
         }
         InvalidData if https => tls_failure(io),
+        // The standard library has no kind for a name that cannot be resolved, only this text.
+        _ if io.raw_os_error().is_none() && io.to_string().starts_with("failed to lookup address") => {
+            // What getaddrinfo of glibc, and of musl, says when no name server answered.
+            let passing = ["emporary failure", "ry again"].iter().any(|text| io.to_string().contains(text));
+            let what = if passing { "no name server answered" } else { "the host name is not known" };
+            let mut unresolved = failure(ErrorKind::Connect, Sent::No, !passing, what.into());
+            unresolved.error = unresolved.error.with_hint(CHECK_ADDRESS);
+            unresolved
+        }
+        _ if !connect::has_begun() => {
+            failure(ErrorKind::Connect, Sent::No, false, format!("cannot connect: {io}"))
+        }
         UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => {
             let mut lost = failure(ErrorKind::ConnectionLost, Sent::Perhaps, false, BROKE.into());
             if upload {
@@ -406,13 +432,6 @@ fn io_failure(io: &io::Error, https: bool, upload: bool) -> Failure {
                     .with_hint("the upload may be over the server's limit, rest.server.max-content-length");
             }
             lost
-        }
-        // The standard library has no kind for a name that cannot be resolved, only this text.
-        _ if io.raw_os_error().is_none() && io.to_string().starts_with("failed to lookup address") => {
-            let mut unresolved =
-                failure(ErrorKind::Connect, Sent::No, true, "the host name is not known".into());
-            unresolved.error = unresolved.error.with_hint(CHECK_ADDRESS);
-            unresolved
         }
         _ => failure(ErrorKind::ConnectionLost, Sent::Perhaps, false, format!("the connection failed: {io}")),
     }
@@ -423,7 +442,8 @@ fn tls_failure(io: &io::Error) -> Failure {
     Failure { error: Error::new(ErrorKind::Tls, io.to_string()), sent: Sent::No, lasting: true }
 }
 
-/// Who does not trust whom. A server that refuses the client's certificate has not looked at the request.
+/// Who does not trust whom. A server that refuses the client's certificate has not looked at the request, though some of
+/// that may be under way already.
 #[cfg(feature = "tls")]
 fn tls_failure(io: &io::Error) -> Failure {
     use rustls::CertificateError::{
@@ -433,6 +453,8 @@ fn tls_failure(io: &io::Error) -> Failure {
     use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage};
 
     let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let refused = matches!(tls, Some(AlertReceived(alert)) if is_about_the_client(*alert));
+    let sent = if refused || !connect::has_begun() { Sent::No } else { Sent::Perhaps };
     let (message, hint) = match tls {
         Some(InvalidCertificate(Other(other))) => (
             other.to_string(),
@@ -455,6 +477,9 @@ fn tls_failure(io: &io::Error) -> Failure {
             (format!("the server's certificate is not valid yet: {error}"), Some("do the clocks agree?"))
         }
         Some(InvalidCertificate(error)) => (format!("the server's certificate is refused: {error}"), None),
+        Some(AlertReceived(alert)) if sent == Sent::Perhaps => {
+            (format!("the server ended the TLS connection: {alert:?}"), None)
+        }
         Some(AlertReceived(alert)) => (
             format!("the server ended the TLS handshake: {alert:?}"),
             Some(
@@ -473,7 +498,30 @@ fn tls_failure(io: &io::Error) -> Failure {
     if let Some(hint) = hint {
         error = error.with_hint(hint);
     }
-    Failure { error, sent: Sent::No, lasting: true }
+    Failure { error, sent, lasting: true }
+}
+
+/// What servers say of a client's certificate, or of its absence. Under TLS 1.3 that comes when the client has begun.
+#[cfg(feature = "tls")]
+fn is_about_the_client(alert: rustls::AlertDescription) -> bool {
+    use rustls::AlertDescription::{
+        AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked,
+        CertificateUnknown, DecryptError, HandshakeFailure, NoCertificate, UnknownCA, UnsupportedCertificate,
+    };
+    matches!(
+        alert,
+        AccessDenied
+            | BadCertificate
+            | CertificateExpired
+            | CertificateRequired
+            | CertificateRevoked
+            | CertificateUnknown
+            | DecryptError
+            | HandshakeFailure
+            | NoCertificate
+            | UnknownCA
+            | UnsupportedCertificate
+    )
 }
 
 fn closed() -> Failure {

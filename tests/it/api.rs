@@ -66,8 +66,9 @@ fn clients_are_used_behind_a_pointer_with_all_that_is_made_of_their_operations()
     let cluster = MiniCluster::start(MiniClusterConfiguration::new()).unwrap();
     let job = cluster.submit(MiniJob::new("short").vertex("source", 1, |_task| Ok(()))).wait().unwrap();
     let shared: Arc<dyn ClusterClient<ClusterId = _>> = Arc::new(cluster.client());
-    shared.cancel_if_running(job).wait().unwrap();
+    // In this order: what is still running would be cancelled, and have no result.
     assert_eq!(shared.execution_result(job).wait().unwrap().job_id, job);
+    shared.cancel_if_running(job).wait().unwrap();
     let boxed: Box<dyn ClusterClient<ClusterId = _>> = Box::new(cluster.client());
     assert_eq!(boxed.list_jobs().wait().unwrap().len(), 1);
 }

@@ -1,6 +1,6 @@
 //! Answers that are no HTTP, or too much of it, or not for this question.
 
-use flink_client::{ClusterClient, ErrorKind};
+use flink_client::{ClusterClient, ErrorKind, JobId, SavepointFormatType, TriggerId};
 
 use super::{JOBS, list_jobs};
 use crate::support::{Reply, ScriptedServer, client, eager};
@@ -137,6 +137,19 @@ fn interim_answers_are_passed_over() {
         );
         assert_eq!(server.lines().len(), 1, "{interim:?}");
     }
+}
+
+#[test]
+fn what_changes_something_is_sent_without_waiting_for_a_word_and_takes_one_in_between() {
+    let trigger = TriggerId::random();
+    let server = ScriptedServer::always(Reply::raw("HTTP/1.1 100 Continue\r\n\r\n").and_raw(format!(
+        "HTTP/1.1 202 Accepted\r\ncontent-length: 49\r\n\r\n{{\"request-id\":\"{trigger}\"}}"
+    )));
+    let format = SavepointFormatType::Canonical;
+    let client = client(eager(&server.url()).max_attempts(0));
+    let taken = client.trigger_detached_savepoint_as(trigger, JobId::random(), None, format).wait().unwrap();
+    assert_eq!(taken, trigger);
+    assert_eq!((server.lines().len(), server.requests()[0].header("expect")), (1, None));
 }
 
 #[test]

@@ -54,11 +54,23 @@ fn a_connection_that_is_closed_just_when_it_is_used_again_costs_a_safe_request_n
 }
 
 #[test]
+fn an_answer_before_a_reset_is_an_answer_and_the_next_request_has_a_connection_of_its_own() {
+    for end in [Reply::json(200, JOBS).close(), Reply::json(200, JOBS).reset()] {
+        let server = ScriptedServer::always(end.clone());
+        let client = client(eager(&server.url()).max_attempts(3));
+        for _ in 0..3 {
+            assert_eq!(client.list_jobs().wait().unwrap_or_else(|error| panic!("{end:?}: {error}")), []);
+        }
+        assert!(server.connections() >= 3, "{end:?}");
+    }
+}
+
+#[test]
 fn what_follows_an_answer_unasked_is_not_taken_for_the_next_answer() {
-    let server = ScriptedServer::playing([
-        Reply::json(200, JOBS).and_raw("HTTP/1.1 500 Smuggled\r\ncontent-length: 2\r\n\r\n{}"),
-        Reply::json(200, JOBS),
-    ]);
+    // In one piece, so that both are there when the first is read.
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{JOBS}", JOBS.len());
+    let smuggled = "HTTP/1.1 500 Smuggled\r\ncontent-length: 2\r\n\r\n{}";
+    let server = ScriptedServer::playing([Reply::raw(answer + smuggled), Reply::json(200, JOBS)]);
     let client = client(eager(&server.url()).max_attempts(0));
     assert_eq!(client.list_jobs().wait().unwrap(), []);
     assert_eq!(client.list_jobs().wait().unwrap(), []);

@@ -1,11 +1,19 @@
 //! What a network, a proxy or a server can do wrong, over real sockets: for each the kind of error, and how many
 //! requests the server saw.
 
+mod authentication;
 mod broken_connections;
+mod closing;
 mod foreign_answers;
+mod framing;
 mod idle_connections;
+mod injection;
+mod recorded;
 mod redirects;
+mod secrets;
 mod statuses;
+#[cfg(feature = "tls")]
+mod tls;
 mod uploads;
 
 use flink_client::{ClusterClient, Error, JobStatusMessage};

@@ -1,6 +1,6 @@
 //! Redirects: named, never followed, and nothing of ours leaves for another host.
 
-use flink_client::{ClusterClient, ErrorKind, JobId, SavepointFormatType};
+use flink_client::{ClusterClient, ErrorKind, ExecutionPlan, JobId, SavepointFormatType};
 
 use super::JOBS;
 use crate::support::{Reply, ScriptedServer, client, eager};
@@ -43,4 +43,17 @@ fn a_redirect_without_or_with_a_strange_target_is_an_error_too() {
         assert!(matches!(error.kind(), ErrorKind::Redirected | ErrorKind::Decode), "{headers:?}: {error}");
         assert_eq!(server.connections(), 1);
     }
+}
+
+#[test]
+fn an_upload_is_not_sent_elsewhere_either() {
+    let file = tempfile::Builder::new().suffix(".jar").tempfile().unwrap();
+    file.as_file().set_len(1_000_000).unwrap();
+    let elsewhere = ScriptedServer::always(Reply::json(200, "{}"));
+    let target = format!("{}/jars/upload", elsewhere.url());
+    let server = ScriptedServer::always(Reply::new(307, &[("location", &target)], ""));
+    let error = client(eager(&server.url())).submit_job(ExecutionPlan::jar(file.path())).wait().unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Redirected, Some(307)), "{error}");
+    assert!(error.to_string().contains(&target), "{error}");
+    assert_eq!((server.lines().len(), elsewhere.connections()), (1, 0));
 }

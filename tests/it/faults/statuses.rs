@@ -1,5 +1,7 @@
 //! Answers of proxies and login gateways, in every status.
 
+use std::time::Duration;
+
 use flink_client::ErrorKind::{
     Authentication, Decode, InvalidRequest, Server, TooLarge, Unavailable, Unsupported,
 };
@@ -34,6 +36,32 @@ fn a_page_for_people_is_told_by_its_status_and_its_title() {
         assert_eq!((error.kind(), error.status()), (kind, Some(status)), "{status}: {error}");
         assert_eq!(server.lines().len(), requests, "{status}: {error}");
         assert!(error.to_string().contains("Acme proxy"), "{status}: {error}");
+    }
+}
+
+#[test]
+fn every_status_has_one_kind_whoever_gives_it() {
+    let page = "<html><title>Acme proxy</title></html>";
+    let server = ScriptedServer::deciding(move |request| {
+        let status = request.path().trim_start_matches('/').parse().unwrap();
+        Reply::html(status, if status == 204 { "" } else { page })
+    });
+    let client = client(eager(&server.url()).max_attempts(0).await_leader_timeout(Duration::ZERO));
+    for status in 200..1000 {
+        let kind = match status {
+            200..=299 => Decode,
+            300..=399 => ErrorKind::Redirected,
+            401 | 403 | 407 | 511 => Authentication,
+            404 | 405 | 501 => Unsupported,
+            408 => ErrorKind::Timeout,
+            413 | 414 | 431 => TooLarge,
+            429 | 502..=504 => Unavailable,
+            400..=499 => InvalidRequest,
+            _ => Server,
+        };
+        let error = client.get_json::<serde_json::Value>(&format!("/{status}")).wait().unwrap_err();
+        assert_eq!((error.kind(), error.status(), error.attempts()), (kind, Some(status), 1), "{error}");
+        assert_eq!(server.take_requests().len(), 1, "{status}");
     }
 }
 
@@ -86,5 +114,5 @@ fn a_server_that_says_how_long_to_wait_is_heard() {
     let (seen_at, seen) = crossbeam_channel::unbounded();
     let hooked = eager(&server.url()).on_retry(move |event| seen_at.send(event.wait).unwrap());
     assert_eq!(client(hooked).list_jobs().wait().unwrap(), []);
-    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [std::time::Duration::from_secs(1)]);
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [Duration::from_secs(1)]);
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`ScriptedServer`]: answers, and misbehaves, as it is told to, and remembers what it was sent.
 //! - [`Blackhole`]: a port where connections are neither accepted nor refused.
+//! - `TlsFront`: TLS before such a server, with certificates that `Authority` signs.
 //! - [`ScriptedZooKeeper`]: knows one node, or what else it is told.
 //! - [`eager`]: a client's configuration that gives up soon.
 
@@ -9,13 +10,21 @@
 #![allow(dead_code, unused_imports)]
 
 mod blackhole;
+#[cfg(feature = "tls")]
+mod certificates;
 mod request;
 mod scripted_server;
+#[cfg(feature = "tls")]
+mod tls_front;
 mod zookeeper;
 
 pub(crate) use blackhole::Blackhole;
+#[cfg(feature = "tls")]
+pub(crate) use certificates::{Authority, Identity, Valid};
 pub(crate) use request::ReceivedRequest;
 pub(crate) use scripted_server::{Reply, ScriptedServer};
+#[cfg(feature = "tls")]
+pub(crate) use tls_front::TlsFront;
 pub(crate) use zookeeper::{ScriptedZooKeeper, Session};
 
 use std::thread;

@@ -47,6 +47,11 @@ impl ReceivedRequest {
         })
     }
 
+    /// The same, or `null` where there is none.
+    pub(crate) fn json_or_null(&self) -> serde_json::Value {
+        if self.body.is_empty() { serde_json::Value::Null } else { self.json() }
+    }
+
     pub(super) fn content_length(&self) -> usize {
         assert_eq!(self.header("transfer-encoding"), None, "every body has its length announced");
         self.header("content-length").map_or(0, |length| length.parse().expect("a length"))
@@ -63,7 +68,7 @@ impl ReceivedRequest {
             .map(|line| {
                 assert!(!line.contains(['\r', '\n']), "a bare line break: {line:?}");
                 let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no header: {line:?}"));
-                (name.to_owned(), value.trim().to_owned())
+                (name.to_owned(), value.trim_matches([' ', '\t']).to_owned())
             })
             .collect();
         Self {
@@ -79,25 +84,25 @@ impl ReceivedRequest {
 
 /// Reads the next request's head without its last byte, which stays unread (see [`finish`]); `None` if the client
 /// closes before it.
-pub(super) fn read_head(stream: &TcpStream) -> io::Result<Option<ReceivedRequest>> {
+pub(super) fn read_head(mut stream: &TcpStream) -> io::Result<Option<ReceivedRequest>> {
+    let mut head = Vec::new();
     let mut seen = vec![0; 16 * 1024];
     loop {
         let count = stream.peek(&mut seen)?;
         if count == 0 {
             return Ok(None);
         }
-        if let Some(end) = seen[..count].windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-            let mut head = vec![0; end + 3];
-            (&*stream).read_exact(&mut head)?;
-            return Ok(Some(ReceivedRequest::parse(&head[..end])));
+        let before = head.len();
+        head.extend_from_slice(&seen[..count]);
+        // Its end may have begun with what came before.
+        let from = before.saturating_sub(3);
+        if let Some(end) = head[from..].windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            stream.read_exact(&mut seen[..from + end + 3 - before])?;
+            return Ok(Some(ReceivedRequest::parse(&head[..from + end])));
         }
-        if count == seen.len() {
-            assert!(count < LONGEST_HEAD, "an endless head");
-            seen.resize(2 * count, 0);
-        } else {
-            // The rest is on its way: a peek does not wait for it.
-            std::thread::yield_now();
-        }
+        // None of this is the last byte.
+        stream.read_exact(&mut seen[..count])?;
+        assert!(head.len() < LONGEST_HEAD, "an endless head");
     }
 }
 

@@ -219,6 +219,11 @@ impl ScriptedServer {
         lock(&self.shared.requests).clone()
     }
 
+    /// What arrived since this was last asked for. It is forgotten here.
+    pub(crate) fn take_requests(&self) -> Vec<ReceivedRequest> {
+        std::mem::take(&mut lock(&self.shared.requests))
+    }
+
     /// `METHOD /path?query` of each.
     pub(crate) fn lines(&self) -> Vec<String> {
         lock(&self.shared.requests).iter().map(ReceivedRequest::line).collect()
@@ -227,6 +232,11 @@ impl ScriptedServer {
     /// How many connections were accepted so far.
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many connections neither side has ended so far.
+    pub(crate) fn open_connections(&self) -> usize {
+        lock(&self.shared.open).iter().filter(|stream| stream.strong_count() > 0).count()
     }
 
     /// Ends every connection that is open now, in an orderly way.
