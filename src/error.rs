@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::ids::{JobId, TriggerId};
 
 /// The result of everything in this crate.
@@ -57,7 +59,7 @@ struct Inner {
 /// What happened, as a program would match on it.
 ///
 /// Every kind belongs to one [`ErrorFamily`]. New kinds may be added; match with a `_` arm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
     // Connection
@@ -498,9 +500,13 @@ impl fmt::Display for Error {
     }
 }
 
+/// Kind and line, which is what a `main` that returns it and an `unwrap` show; `{:#?}` shows all there is.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
+        if !f.alternate() {
+            return write!(f, "{:?}: {self}", inner.kind);
+        }
         let mut debug = f.debug_struct("Error");
         debug.field("kind", &inner.kind).field("line", &format_args!("{self}"));
         if let Some(job_id) = &inner.job_id {
@@ -561,6 +567,15 @@ mod tests {
             error.to_string(),
             "cancelling job 1: Could not find job (PATCH http://h:1/jobs/1, HTTP 404, 3 attempts in 1.2s); list the jobs"
         );
+    }
+
+    #[test]
+    fn what_a_main_that_fails_shows_is_for_people() {
+        let source = std::io::Error::other("broken");
+        let error =
+            Error::new(ErrorKind::Connect, "nobody there").with_operation("listing jobs").with_source(source);
+        assert_eq!(format!("{error:?}"), "Connect: listing jobs: nobody there");
+        assert!(format!("{error:#?}").contains("broken"), "{error:#?}");
     }
 
     #[test]

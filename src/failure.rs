@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::trace::Trace;
 
 /// Why a job failed, read from the server's stack trace.
@@ -28,7 +30,7 @@ use crate::trace::Trace;
 ///     "java.lang.ArithmeticException: / by zero (com.acme.BadRecord: record 21 is one too many)",
 /// );
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FailureCause {
     /// The Java class of the failure as a whole; often one that only wraps the cause.

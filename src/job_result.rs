@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::accumulator::Accumulators;
 use crate::classify::job_failure;
 use crate::error::{Error, ErrorKind};
 use crate::failure::FailureCause;
 use crate::ids::{ApplicationId, JobId};
 use crate::job::ApplicationStatus;
+use crate::wire;
 
 /// How a job ended: what `job_result` completes with, for a failed job too.
-#[derive(Clone, Debug)]
+///
+/// Serialised, it has its members by their names, and durations in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JobResult {
     /// Names the job.
@@ -18,6 +23,7 @@ pub struct JobResult {
     /// How it ended.
     pub application_status: ApplicationStatus,
     /// From its start to its end.
+    #[serde(serialize_with = "wire::write::millis")]
     pub net_runtime: Duration,
     /// The values that the job's accumulators had at its end. Failed and cancelled jobs have theirs too.
     pub accumulators: Accumulators,
@@ -89,12 +95,15 @@ impl JobResult {
 }
 
 /// What a job that finished well gave.
-#[derive(Clone, Debug)]
+///
+/// Serialised, it has its members by their names, and durations in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JobExecutionResult {
     /// Names the job.
     pub job_id: JobId,
     /// From its start to its end.
+    #[serde(serialize_with = "wire::write::millis")]
     pub net_runtime: Duration,
     /// The values that the job's accumulators had at its end.
     pub accumulators: Accumulators,
@@ -134,5 +143,17 @@ mod tests {
             error.to_string().starts_with("Could not acquire the minimum required resources; "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_result_is_written_for_those_who_read_json() {
+        let mut result =
+            JobResult::new(JobId::from_bytes([1; 16]), ApplicationStatus::Failed, Duration::from_secs(2));
+        result.failure_cause = Some(FailureCause::read("a.B", "a.B: broke\n\tat a.B(C)"));
+        let json = serde_json::to_value(&result).unwrap();
+        assert_eq!(json["job_id"], "01010101010101010101010101010101");
+        assert_eq!((&json["application_status"], &json["net_runtime"]), (&"FAILED".into(), &2000.into()));
+        assert_eq!(json["failure_cause"]["message"], "broke");
+        assert_eq!(serde_json::to_value(ErrorKind::JobFailed).unwrap(), "JobFailed");
     }
 }

@@ -176,7 +176,7 @@ fn secrets_are_shown_nowhere() {
         error.to_string(),
         "my.token.lifetime: expected a duration such as 500 ms, 30 s or 1 min, got \"******\": the text does not start with a number"
     );
-    assert!(!format!("{error:?}").contains("hunter2"));
+    assert!(!format!("{error:#?}").contains("hunter2"));
     assert_eq!(configuration.get(&options::SECURITY_SSL_REST_KEY_PASSWORD).unwrap(), "hunter2");
 }
 

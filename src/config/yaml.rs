@@ -341,7 +341,7 @@ mod tests {
             "s3:\n  secret-key: *hunter2",
         ] {
             let error = parse(text).unwrap_err();
-            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+            assert!(!format!("{error} {error:#?}").contains("hunter2"), "{error}");
         }
     }
 

@@ -82,6 +82,6 @@ mod tests {
     fn a_token_that_no_header_can_have_is_refused_and_not_shown() {
         let error = Bearer::new(|| Ok("hunter2\r\nx: y".into())).header().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);
-        assert!(!format!("{error:?}").contains("hunter2"));
+        assert!(!format!("{error:#?}").contains("hunter2"));
     }
 }

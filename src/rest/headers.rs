@@ -129,7 +129,7 @@ mod tests {
         for (name, value) in [("x y", "hunter2"), ("x", "hunter2\r\nhost: evil"), ("Host", "hunter2")] {
             let error = build(name, value).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration);
-            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+            assert!(!format!("{error} {error:#?}").contains("hunter2"), "{error}");
         }
         assert_eq!(
             headers_of("Cookie:a=12:345\\nX: y\n\n").unwrap(),

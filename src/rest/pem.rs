@@ -187,7 +187,7 @@ mod tests {
             setting("key.pem", b"-----BEGIN PRIVATE KEY-----\nhunter2!\n-----END PRIVATE KEY-----");
         let error = setting.key().unwrap_err();
         assert!(error.to_string().contains("no private key"), "{error}");
-        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        assert!(!format!("{error:#?}").contains("hunter2"), "{error:#?}");
     }
 
     #[test]

@@ -164,7 +164,7 @@ fn who_may_not_read_the_node_is_told_so_at_once() {
         let error = refused(session, &[authorization]);
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Authentication, 1), "{error}");
         assert!(error.to_string().contains(says), "{error}");
-        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        assert!(!format!("{error:#?}").contains("hunter2"), "{error:#?}");
     }
 
     let server = ScriptedServer::always(no_jobs());

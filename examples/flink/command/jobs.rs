@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use flink_client::{
-    Accumulators, ClusterClient, ExceptionEntry, FailureCause, JobId, JobResult, JobStatus, JobStatusMessage,
+    Accumulators, ClusterClient, ExceptionEntry, JobId, JobResult, JobStatus, JobStatusMessage,
     SavepointFormatType,
 };
 use serde_json::{Value, json};
@@ -120,17 +120,7 @@ fn result_document(result: &JobResult) -> Value {
         "status": result.application_status,
         "net_runtime_ms": millis(result.net_runtime),
         "accumulators": result.accumulators,
-        "failure_cause": result.failure_cause.as_ref().map(cause_document),
-    })
-}
-
-fn cause_document(cause: &FailureCause) -> Value {
-    json!({
-        "class": cause.class,
-        "message": cause.message,
-        "root_class": cause.root_class,
-        "root_message": cause.root_message,
-        "stack_trace": cause.stack_trace,
+        "failure_cause": result.failure_cause,
     })
 }
 
@@ -210,7 +200,7 @@ fn exception_document(entry: &ExceptionEntry) -> Value {
         "endpoint": entry.endpoint,
         "task_manager": entry.task_manager_id,
         "labels": entry.failure_labels,
-        "cause": cause_document(&entry.cause()),
+        "cause": entry.cause(),
         "concurrent": entry.concurrent_exceptions.iter().map(exception_document).collect::<Vec<_>>(),
     })
 }

@@ -333,7 +333,7 @@ mod tests {
             let error = of(port, account.path()).leader().unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(says), "{error}");
-            assert!(!format!("{error:?}").contains("first"), "{error:?}");
+            assert!(!format!("{error:#?}").contains("first"), "{error:#?}");
             serving.join().unwrap();
         }
     }

@@ -19,7 +19,7 @@ fn no_redirect_is_followed_and_its_target_is_named() {
         for error in [reading, changing] {
             assert_eq!((error.kind(), error.status()), (ErrorKind::Redirected, Some(status)), "{error}");
             assert!(error.to_string().contains(&elsewhere.url()), "{error}");
-            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+            assert!(!format!("{error} {error:#?}").contains("hunter2"), "{error:#?}");
         }
         assert_eq!(server.lines().len(), 2, "{status}");
         assert_eq!(elsewhere.connections(), 0, "{status}");
