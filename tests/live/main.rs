@@ -16,3 +16,4 @@ mod leader;
 mod shapes;
 mod standalone;
 mod support;
+mod upgrade;

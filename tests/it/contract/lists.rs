@@ -56,6 +56,12 @@ macro_rules! contract_tests {
                 details_of_an_initialising_job_are_empty
                 a_job_that_starts_slowly_is_initialising_first_and_running_then
             ]
+            one_job: [
+                a_running_job_is_attached_to_by_its_id_and_followed_to_its_end
+                a_job_that_failed_or_was_cancelled_has_no_result_for_its_client
+                the_client_of_a_job_waits_until_it_is_initialised
+                the_client_of_an_unknown_job_and_one_of_a_closed_provider_say_so
+            ]
             repeated_triggers: [
                 a_savepoint_triggered_again_in_progress_and_afterwards_is_one_savepoint
                 a_trigger_id_whose_operation_failed_is_used_up

@@ -25,6 +25,7 @@ pub(crate) mod listing;
 mod lists;
 mod lossy;
 pub(crate) mod metrics;
+pub(crate) mod one_job;
 pub(crate) mod repeated_triggers;
 pub(crate) mod rescaling;
 pub(crate) mod restoring;
