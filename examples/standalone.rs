@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 /// The first argument is a jar, the second its entry class, the others are the program's.
-fn run(mut arguments: impl Iterator<Item = String>) -> Result<()> {
+pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<()> {
     let size = ClusterSpecification::new().slots_per_task_manager(2);
     let begun = Instant::now();
     let cluster =
@@ -55,7 +55,12 @@ fn run(mut arguments: impl Iterator<Item = String>) -> Result<()> {
         println!("job {job} was submitted");
         let result = client.execution_result(job).wait()?;
         println!("    and has finished after {:.1?}", result.net_runtime);
-        println!("    with {:?}", result.accumulators);
+        for name in result.accumulators.names() {
+            match result.accumulators.value(name) {
+                Ok(value) => println!("    {name}: {value}"),
+                Err(error) => println!("    {error}"),
+            }
+        }
     }
     let jobs = client.list_jobs().wait()?;
     println!("{} jobs", jobs.len());

@@ -1,5 +1,9 @@
 //! Clusters that the library itself starts: they take jobs, and nothing of them is left.
 
+#[path = "../../examples/standalone.rs"]
+#[allow(dead_code)] // its main is this test
+mod example;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -248,6 +252,35 @@ fn a_starter_that_is_killed_or_interrupted_leaves_no_process() {
 }
 
 #[test]
+fn the_example_runs_a_jar_tells_what_it_computed_and_leaves_nothing() {
+    const NAME: &str = "the_example_runs_a_jar_tells_what_it_computed_and_leaves_nothing";
+    let jar = Environment::get().jobs_jar().display().to_string();
+    if is_child("example") {
+        let arguments = [jar, "jobs.Accumulators".into(), "--parallelism".into(), "2".into()];
+        example::run(arguments.into_iter()).unwrap();
+        std::process::exit(0);
+    }
+    let parent = folder();
+    let output = child(NAME, "example", parent.path()).wait_with_output().expect("the child ends");
+    let printed = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{printed}");
+    for line in [
+        "1 TaskManagers with 2 slots",
+        "    ints: 100",
+        "accumulators is FINISHED",
+        "nothing of it runs any more",
+    ] {
+        assert!(printed.contains(line), "{line}: {printed}");
+    }
+    let pids = printed
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("process ")?.split(' ').next()?.parse().ok());
+    let pids = Pids(pids.collect());
+    assert_eq!(pids.0.len(), 3, "{printed}");
+    pids.assert_gone();
+}
+
+#[test]
 fn flink_that_cannot_start_gives_the_end_of_the_log_that_says_why() {
     for (key, value, who, why) in [
         (
@@ -334,6 +367,8 @@ fn child(test: &str, what: &str, parent: &Path) -> Child {
         .args(["--exact", &format!("standalone::{test}"), "--nocapture"])
         .env(CHILD, what)
         .env("FLINK_TEST_PARENT", parent)
+        .env("FLINK_HOME", &Environment::get().home)
+        .env("JAVA_HOME", Environment::get().jdk())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
