@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use flink_client::mini::{JavaException, MiniCluster, MiniClusterConfiguration, MiniJob};
+use flink_client::mini::{EMPTY_JAR, JavaException, MiniCluster, MiniClusterConfiguration, MiniJob};
 use flink_client::prelude::*;
 use flink_client::{ExecutionPlan, JobId, JobStatus, RestClusterClient};
 use tempfile::TempDir;
@@ -46,9 +46,7 @@ impl Lab {
         let client = RestClusterClient::connect(cluster.rest_address().unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         for jar in ["old.jar", "new.jar"] {
-            // The smallest jar there is.
-            let bytes = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-            fs::write(folder.path().join(jar), bytes).unwrap();
+            fs::write(folder.path().join(jar), EMPTY_JAR).unwrap();
         }
         let plan = ExecutionPlan::jar(folder.path().join("old.jar")).entry_class("com.acme.Old");
         let old = client.submit_job(plan).wait().unwrap();

@@ -100,8 +100,7 @@ fn a_local_cluster_is_deployed_with_its_size_and_programs_by_a_descriptor_of_any
     let size = ClusterSpecification::new().task_managers(2).slots_per_task_manager(2);
     let folder = tempfile::tempdir().unwrap();
     let jar = folder.path().join("etl.jar");
-    // An archive with nothing in it: the program is the one that was registered.
-    std::fs::write(&jar, b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0").unwrap();
+    std::fs::write(&jar, flink_client::mini::EMPTY_JAR).unwrap();
     let plan = ExecutionPlan::jar(&jar).entry_class("com.acme.Etl");
 
     let provider = descriptor.deploy_session_cluster(&size).wait().unwrap();
