@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::checkpoint_storage::CheckpointStorage;
 use super::clock::MiniClock;
 use super::core::{Settings, StoreSettings, TaskManager};
 use super::rest::RestPlan;
@@ -55,9 +56,6 @@ const JOB_STORE_CAPACITY: ConfigOption<u32> =
 const JOB_STORE_EXPIRATION: ConfigOption<u64> =
     ConfigOption::new("jobstore.expiration-time").with_default("3600");
 const SCHEDULER: ConfigOption<String> = ConfigOption::new("jobmanager.scheduler").with_default("default");
-const RETENTION: ConfigOption<String> =
-    ConfigOption::new("execution.checkpointing.externalized-checkpoint-retention")
-        .with_default("NO_EXTERNALIZED_CHECKPOINTS");
 
 impl Default for MiniClusterConfiguration {
     fn default() -> Self {
@@ -219,18 +217,10 @@ impl MiniClusterConfiguration {
             None => None,
         };
         let async_store_duration = configuration.get(&options::REST_ASYNC_STORE_DURATION)?;
-        let checkpoint_directory = configuration.get_optional(&options::EXECUTION_CHECKPOINTING_DIR)?;
-        let local_checkpoints = match &checkpoint_directory {
-            Some(directory) => {
-                let path = super::savepoint_store::local_path(directory);
-                let path = path.map_err(|exception| {
-                    let key = options::EXECUTION_CHECKPOINTING_DIR.key();
-                    Error::new(ErrorKind::Configuration, format!("{key}: {exception}"))
-                })?;
-                Some::<PathBuf>(path)
-            }
-            None => None,
-        };
+        // For jobs, which may have others; a slip is better told now.
+        CheckpointStorage::of(&configuration).map_err(|exception| {
+            Error::new(ErrorKind::Configuration, exception.message().unwrap_or_default().to_owned())
+        })?;
         let settings = Settings {
             flink_version: self.flink_version,
             task_managers,
@@ -242,8 +232,6 @@ impl MiniClusterConfiguration {
             async_store_duration,
             savepoint_directory: configuration
                 .get_optional(&options::EXECUTION_CHECKPOINTING_SAVEPOINT_DIR)?,
-            checkpoint_directory,
-            retain_checkpoints: configuration.get(&RETENTION)?.eq_ignore_ascii_case("RETAIN_ON_CANCELLATION"),
             adaptive,
             ends_with_its_job: self.ends_with_its_job,
             configuration,
@@ -253,8 +241,6 @@ impl MiniClusterConfiguration {
             job_store_capacity: settings.job_store_capacity,
             job_store_expiration_millis: millis(settings.job_store_expiration),
             async_store_millis: Some(millis(async_store_duration)).filter(|kept| *kept > 0),
-            checkpoint_directory: local_checkpoints,
-            retain_checkpoints: settings.retain_checkpoints,
             slot_request_timeout: settings.slot_request_timeout,
             adaptive,
             flink_2: settings.is_flink_2(),

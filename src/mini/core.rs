@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -57,9 +56,6 @@ pub(crate) struct Settings {
     pub(crate) job_store_expiration: Duration,
     pub(crate) async_store_duration: Duration,
     pub(crate) savepoint_directory: Option<String>,
-    pub(crate) checkpoint_directory: Option<String>,
-    /// Whether the newest checkpoint of a cancelled or failed job is kept.
-    pub(crate) retain_checkpoints: bool,
     pub(crate) adaptive: bool,
     pub(crate) ends_with_its_job: bool,
 }
@@ -99,8 +95,6 @@ pub(crate) struct StoreSettings {
     pub(crate) job_store_capacity: usize,
     pub(crate) job_store_expiration_millis: i64,
     pub(crate) async_store_millis: Option<i64>,
-    pub(crate) checkpoint_directory: Option<PathBuf>,
-    pub(crate) retain_checkpoints: bool,
     pub(crate) slot_request_timeout: Duration,
     pub(crate) adaptive: bool,
     pub(crate) flink_2: bool,

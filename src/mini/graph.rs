@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checkpoint_storage::CheckpointStorage;
 use super::exception::JavaException;
 use super::hash::murmur3;
 use super::program::{Checkpointing, InitializeFn, MiniJob, RestartStrategy, TaskFn};
@@ -21,6 +22,7 @@ pub(crate) struct JobGraph {
     /// Whether the program or the configuration chose the strategy.
     pub(crate) restart_strategy_chosen: bool,
     pub(crate) checkpointing: Option<Checkpointing>,
+    pub(crate) checkpoint_storage: CheckpointStorage,
     pub(crate) initialize: Option<Arc<InitializeFn>>,
     pub(crate) data_sets: Vec<IntermediateDataSetId>,
     pub(crate) restore: Option<Restore>,
@@ -144,6 +146,7 @@ impl JobGraph {
             restart_strategy: chosen.unwrap_or(default),
             restart_strategy_chosen: chosen.is_some(),
             checkpointing,
+            checkpoint_storage: CheckpointStorage::of(&configuration)?,
             initialize: job.initialize,
             data_sets: job.data_sets,
             restore: setting.restore,

@@ -61,6 +61,7 @@
 
 mod accumulators;
 mod applications;
+mod checkpoint_storage;
 mod client;
 mod clock;
 mod cluster;

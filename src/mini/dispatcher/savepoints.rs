@@ -170,7 +170,7 @@ impl Dispatcher {
     }
 
     pub(crate) fn checkpoint_config(&self, id: JobId) -> Answer<CheckpointConfig> {
-        self.look(id, |job, _| job.checkpoint_config(&self.core.settings))
+        self.look(id, |job, _| job.checkpoint_config())
     }
 
     /// Begins to remove a savepoint.

@@ -168,7 +168,6 @@ pub(crate) fn trigger(
     purpose: Purpose,
     directory: Option<PathBuf>,
 ) -> Result<(), JavaException> {
-    let checkpoints = state.settings.checkpoint_directory.clone();
     let Some(job) = state.jobs.get_mut(&id).filter(|job| !job.status.is_terminal()) else {
         return Err(wording::job_not_found(id));
     };
@@ -217,6 +216,7 @@ pub(crate) fn trigger(
     let place = match directory {
         Some(directory) => Some((directory, savepoint_name(id))),
         None => {
+            let checkpoints = job.graph.checkpoint_storage.directory.as_ref();
             checkpoints.map(|checkpoints| (checkpoints.join(id.to_string()), format!("chk-{checkpoint}")))
         }
     };

@@ -18,9 +18,8 @@ pub(super) fn end(state: &mut State, effects: &mut Effects, id: JobId, status: J
     state.slots.release(id);
     state.waiting.retain(|waiting| *waiting != id);
     checkpoint::job_ended(state, effects, id);
-    let retain = state.settings.retain_checkpoints && status != JobStatus::Finished;
     let Some(job) = state.jobs.get_mut(&id) else { return };
-    if let Some(path) = job.checkpoints.give_up(retain) {
+    if let Some(path) = job.checkpoints.give_up(job.graph.checkpoint_storage.retention.keeps(status)) {
         effects.with_files(move |_| {
             if let Err(error) = savepoint_store::dispose(&path) {
                 log::warn!("the mini cluster could not remove {path}: {error}");

@@ -13,6 +13,7 @@ use crate::failure::FailureCause;
 use crate::job::{ApplicationStatus, JobStatus, JobStatusMessage, TaskCounts};
 use crate::job_result::JobResult;
 use crate::mini::accumulators::{self, AccumulatorEntry};
+use crate::mini::checkpoint_storage::Retention;
 use crate::mini::core::Settings;
 use crate::mini::program::RestartStrategy;
 use crate::mini::task::AccumulatorState;
@@ -286,9 +287,10 @@ impl Job {
         }
     }
 
-    pub(crate) fn checkpoint_config(&self, settings: &Settings) -> CheckpointConfig {
+    pub(crate) fn checkpoint_config(&self) -> CheckpointConfig {
         let checkpointing = self.graph.checkpointing;
-        let external = settings.checkpoint_directory.is_some();
+        let storage = &self.graph.checkpoint_storage;
+        let external = storage.directory.is_some();
         CheckpointConfig {
             mode: if checkpointing.is_some() { "exactly_once" } else { "at_least_once" }.into(),
             interval: checkpointing.map(|checkpointing| checkpointing.interval),
@@ -296,8 +298,8 @@ impl Job {
             min_pause: checkpointing.map_or(Duration::ZERO, |checkpointing| checkpointing.minimum_pause),
             max_concurrent: 1,
             externalization: ExternalizedCheckpoints {
-                enabled: settings.retain_checkpoints,
-                delete_on_cancellation: !settings.retain_checkpoints,
+                enabled: storage.retention != Retention::Never,
+                delete_on_cancellation: !storage.retention.keeps(JobStatus::Canceled),
             },
             state_backend: Some("HashMapStateBackend".into()),
             checkpoint_storage: Some(

@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flink_client::{ClusterClientExt, ErrorKind, JobStatus};
 
-use super::scene::{Job, Soon, names};
+use super::lossy::Lossy;
+use super::scene::{Job, Soon, names, until};
 use super::{Flink, Target};
 
 /// What names the operator of `jobs.Echo`: its id, which Flink makes of its uid by Murmur3, or the uid itself.
@@ -67,6 +68,16 @@ pub(crate) fn heartbeats_are_taken_whatever_the_job_does(t: &dyn Target) {
         let in_a_minute = SystemTime::now() + Duration::from_secs(60);
         job.client.report_heartbeat(*job, in_a_minute).done();
     }
+}
+
+/// What a heartbeat does is the cluster's: here it only has to get there.
+pub(crate) fn heartbeats_go_on_although_one_was_lost(t: &dyn Target) {
+    let job = Job::running(t, "Stateful", &[]);
+    let lossy = Lossy::losing(t, "PATCH /jobs/");
+    let heartbeat = lossy.client().keep_alive(*job, Duration::from_millis(20), Duration::from_secs(60));
+    until("heartbeats after the lost one", || (lossy.requests() >= 4).then_some(()));
+    drop(heartbeat);
+    assert_eq!(job.status(), JobStatus::Running);
 }
 
 pub(crate) fn a_job_that_is_kept_alive_runs_on_after_the_last_heartbeat(t: &dyn Target) {

@@ -79,6 +79,10 @@ macro_rules! contract_tests {
                 state_that_belongs_to_nobody_is_refused_unless_allowed
                 a_savepoint_that_is_not_there_refuses_the_job
                 a_folder_that_is_no_savepoint_refuses_the_job
+                a_savepoint_may_be_named_by_its_file_or_as_a_uri
+                a_restored_job_counts_its_checkpoints_on
+                more_tasks_than_the_savepoint_allows_are_refused
+                two_jobs_may_start_from_one_savepoint
             ]
             results: [
                 a_finished_job_succeeded_with_its_accumulators
@@ -89,11 +93,22 @@ macro_rules! contract_tests {
                 a_cancelled_job_is_a_result_and_no_execution_result
                 a_job_cancelled_while_it_restarts_is_cancelled
                 a_job_cancelled_while_it_initialises_is_cancelled
+                a_job_cancelled_while_it_waits_for_slots_is_cancelled
                 a_stopped_job_succeeded
                 a_job_that_gets_no_slots_fails_for_want_of_resources
                 a_job_whose_initialisation_failed_is_a_failed_result
                 a_result_is_waited_for
                 many_waits_end_with_their_own_jobs
+            ]
+            retention: [
+                an_outcome_is_forgotten_after_its_time_and_its_trigger_id_is_free_again
+                the_oldest_ended_jobs_are_forgotten_when_there_are_too_many
+                ended_jobs_are_forgotten_after_their_time_and_running_ones_are_not
+                a_job_starts_from_the_checkpoint_that_a_cancelled_one_left
+                checkpoints_go_with_a_cancelled_job_unless_they_are_to_stay
+                the_checkpoint_of_a_failed_job_stays_if_it_may
+                a_stopped_job_leaves_its_savepoint_and_no_checkpoint
+                a_job_that_restarts_needs_its_newest_checkpoint_alone
             ]
             running: [
                 a_job_whose_tasks_all_run_takes_a_savepoint_at_once
@@ -206,6 +221,9 @@ macro_rules! contract_tests {
                 the_jar_of_a_failed_submission_is_removed
                 the_jar_of_a_submission_that_nobody_waits_for_is_removed
                 the_jar_of_a_submission_whose_client_closes_is_removed
+            ]
+            coordination: [
+                heartbeats_go_on_although_one_was_lost
             ]
             metrics: [
                 metrics_of_the_job_manager_have_names_and_values

@@ -30,6 +30,7 @@ pub(crate) mod repeated_triggers;
 pub(crate) mod rescaling;
 pub(crate) mod restoring;
 pub(crate) mod results;
+pub(crate) mod retention;
 pub(crate) mod running;
 pub(crate) mod savepoints;
 mod scene;

@@ -3,7 +3,7 @@
 use flink_client::{ClaimMode, ClusterClientExt, ErrorKind, ExecutionPlan, JobId, SavepointFormatType};
 
 use super::Target;
-use super::scene::{Job, Soon, directory, is_complete, names, plan, until};
+use super::scene::{Job, Soon, directory, files_of, is_complete, names, plan, until};
 
 /// A savepoint of a job that has counted some records, and how many.
 #[track_caller]
@@ -97,6 +97,51 @@ pub(crate) fn a_folder_that_is_no_savepoint_refuses_the_job(t: &dyn Target) {
     std::fs::write(garbage.join("_metadata"), "nothing that Flink has written").unwrap();
     let garbage = garbage.display().to_string();
     t.client().submit_job(from(t, &garbage, &[])).refused(ErrorKind::SavepointNotFound);
+}
+
+pub(crate) fn a_savepoint_may_be_named_by_its_file_or_as_a_uri(t: &dyn Target) {
+    let (path, counted) = savepoint(t, "named");
+    let plain = files_of(&path).display().to_string();
+    for name in [
+        format!("{plain}/_metadata"),
+        format!("{plain}/"),
+        format!("file:{plain}"),
+        format!("file://{plain}"),
+    ] {
+        let job = Job::of_plan(t, from(t, &name, &[]));
+        until(&format!("what {name} holds"), || (job.count("restored") == counted).then_some(()));
+    }
+}
+
+pub(crate) fn a_restored_job_counts_its_checkpoints_on(t: &dyn Target) {
+    let job = Job::running(t, "Stateful", &[]);
+    assert_eq!(job.client.trigger_checkpoint(*job, Default::default()).done(), 1);
+    let folder = directory(t, "counts-on");
+    // Number 2.
+    let path = job.client.stop_and_wait(*job, Some(&folder), SavepointFormatType::Canonical).done();
+    let job = Job::of_plan(t, from(t, &path, &[]));
+    job.client.wait_until_running(*job).done();
+    assert_eq!(job.client.trigger_checkpoint(*job, Default::default()).done(), 3);
+}
+
+pub(crate) fn more_tasks_than_the_savepoint_allows_are_refused(t: &dyn Target) {
+    let narrow = plan(t, "Stateful", &[]).configuration("pipeline.max-parallelism", "2");
+    let job = Job::of_plan(t, narrow);
+    job.client.wait_until_running(*job).done();
+    let folder = directory(t, "too-narrow");
+    let path = job.client.stop_and_wait(*job, Some(&folder), SavepointFormatType::Canonical).done();
+    let wide = from(t, &path, &["--parallelism", "3"]);
+    let error = t.client().submit_job(wide).refused(ErrorKind::JobInitializationFailed);
+    assert!(error.to_string().contains("maximum parallelism (2)"), "{error}");
+    let widest = Job::of_plan(t, from(t, &path, &["--parallelism", "2"]));
+    widest.client.wait_until_running(*widest).done();
+}
+
+pub(crate) fn two_jobs_may_start_from_one_savepoint(t: &dyn Target) {
+    let (path, counted) = savepoint(t, "shared");
+    for job in [(); 2].map(|()| Job::of_plan(t, from(t, &path, &[]))) {
+        until("all that was counted", || (job.count("restored") == counted).then_some(()));
+    }
 }
 
 pub(crate) fn the_statistics_know_what_a_job_was_restored_from(t: &dyn Target) {

@@ -87,6 +87,14 @@ pub(crate) fn a_job_cancelled_while_it_initialises_is_cancelled(t: &dyn Target) 
     assert_eq!(job.result().application_status, ApplicationStatus::Canceled);
 }
 
+pub(crate) fn a_job_cancelled_while_it_waits_for_slots_is_cancelled(t: &dyn Target) {
+    let own = t.dedicated(&[("slot.request.timeout", "10 min")]);
+    let job = Job::submitted(&*own, "TooManySlots", &[]);
+    assert_eq!(job.status(), JobStatus::Running, "it says so without a task");
+    job.client.cancel(*job).done();
+    assert_eq!(job.result().application_status, ApplicationStatus::Canceled);
+}
+
 pub(crate) fn a_stopped_job_succeeded(t: &dyn Target) {
     let job = Job::running(t, "Stateful", &[]);
     let folder = directory(t, "stopped-job");
