@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::exception::JavaException;
 use super::job::Job;
 use crate::details::{ApplicationOverview, ApplicationState};
 use crate::ids::{ApplicationId, JobId};
@@ -22,7 +23,8 @@ pub(crate) struct Application {
     /// With the state in which each has ended, if it has.
     pub(crate) jobs: BTreeMap<JobId, Option<JobStatus>>,
     main_is_done: bool,
-    failed: bool,
+    /// What `main` threw, and when.
+    pub(crate) failure: Option<(JavaException, i64)>,
 }
 
 impl Applications {
@@ -40,7 +42,7 @@ impl Applications {
             timestamps,
             jobs: BTreeMap::new(),
             main_is_done,
-            failed: false,
+            failure: None,
         };
         self.known.insert(id, application);
         true
@@ -52,10 +54,10 @@ impl Applications {
         }
     }
 
-    pub(crate) fn main_done(&mut self, id: ApplicationId, well: bool, now: i64) {
+    pub(crate) fn main_done(&mut self, id: ApplicationId, failure: Option<JavaException>, now: i64) {
         if let Some(application) = self.known.get_mut(&id) {
             application.main_is_done = true;
-            application.failed |= !well;
+            application.failure = failure.map(|failure| (failure, now));
             application.settle(now);
         }
     }
@@ -114,7 +116,7 @@ impl Application {
         if self.state == ApplicationState::Canceling || ended(JobStatus::Canceled) {
             self.timestamps.entry(ApplicationState::Canceling).or_insert(now);
             self.enter(ApplicationState::Canceled, now);
-        } else if self.failed || ended(JobStatus::Failed) {
+        } else if self.failure.is_some() || ended(JobStatus::Failed) {
             self.timestamps.insert(ApplicationState::Failing, now);
             self.enter(ApplicationState::Failed, now);
         } else {

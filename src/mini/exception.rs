@@ -99,17 +99,15 @@ impl JavaException {
         exception
     }
 
+    /// The first of this class, of it and its causes.
+    pub(crate) fn find(&self, class: &str) -> Option<&Self> {
+        std::iter::successors(Some(self), |exception| exception.cause()).find(|this| this.class == class)
+    }
+
     /// Whether it or a cause is of this class.
     #[cfg(test)]
     pub(crate) fn is_or_has(&self, class: &str) -> bool {
-        let mut exception = Some(self);
-        while let Some(this) = exception {
-            if this.class == class {
-                return true;
-            }
-            exception = this.cause();
-        }
-        false
+        self.find(class).is_some()
     }
 
     /// The text that Java prints for it: each exception of the chain with a stack frame.

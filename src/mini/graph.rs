@@ -28,7 +28,7 @@ pub(crate) struct JobGraph {
     pub(crate) restore: Option<Restore>,
     pub(crate) args: Arc<[String]>,
     pub(crate) configuration: Arc<Configuration>,
-    /// The parallelism that the submission asked for.
+    /// The parallelism that the program set or the submission asked for.
     pub(crate) parallelism: u32,
 }
 
@@ -152,7 +152,7 @@ impl JobGraph {
             restore: setting.restore,
             args: setting.args,
             configuration: setting.configuration,
-            parallelism: setting.parallelism,
+            parallelism: job.parallelism.unwrap_or(setting.parallelism),
         })
     }
 

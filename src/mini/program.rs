@@ -217,6 +217,7 @@ pub(crate) type InitializeFn = dyn Fn() -> TaskResult + Send + Sync;
 pub struct MiniJob {
     pub(crate) name: String,
     pub(crate) batch: bool,
+    pub(crate) parallelism: Option<u32>,
     pub(crate) vertices: Vec<MiniVertex>,
     pub(crate) restart_strategy: Option<RestartStrategy>,
     pub(crate) checkpointing: Option<Checkpointing>,
@@ -245,6 +246,7 @@ impl MiniJob {
         Self {
             name: name.into(),
             batch: false,
+            parallelism: None,
             vertices: Vec::new(),
             restart_strategy: None,
             checkpointing: None,
@@ -256,6 +258,13 @@ impl MiniJob {
     /// Makes it a batch job. Of a batch job no savepoints can be taken.
     pub fn batch(mut self) -> Self {
         self.batch = true;
+        self
+    }
+
+    /// The parallelism that the program sets for the job as a whole, shown in its configuration. Defaults to the
+    /// submission's; each vertex has its own anyway.
+    pub fn parallelism(mut self, parallelism: u32) -> Self {
+        self.parallelism = Some(parallelism);
         self
     }
 

@@ -67,6 +67,13 @@ pub(crate) fn main_failed(cause: JavaException) -> JavaException {
         .caused_by(JavaException::completion(inner))
 }
 
+/// The same, as the exceptions of an application tell it.
+pub(crate) fn application_failed(main_failed: &JavaException) -> JavaException {
+    let class = "org.apache.flink.client.deployment.application.ApplicationExecutionException";
+    let cause = main_failed.find(INVOCATION).unwrap_or(main_failed);
+    JavaException::new(class, "Could not execute application.").caused_by(cause.clone())
+}
+
 /// What failed when `main` submitted its job.
 pub(crate) fn execute_failed(job_name: &str, cause: JavaException) -> JavaException {
     JavaException::new(FLINK, format!("Failed to execute job '{job_name}'.")).caused_by(cause)

@@ -329,6 +329,14 @@ impl Dispatcher {
         })
     }
 
+    /// What the application's `main` threw, and when.
+    pub(crate) fn application_failure(&self, id: ApplicationId) -> Answer<Option<(JavaException, i64)>> {
+        self.core.act(|state, _| {
+            let application = state.applications.get(id).ok_or_else(|| wording::no_such_application(id))?;
+            Ok(application.failure.clone())
+        })
+    }
+
     /// # Errors
     /// There is no such application, or it has ended.
     pub(crate) fn cancel_application(&self, id: ApplicationId) -> Answer<()> {

@@ -230,7 +230,7 @@ impl Run {
     fn execute(self, core: &Arc<Core>, mut graphs: VecDeque<JobGraph>, first: Option<JobId>) {
         let Some(graph) = graphs.pop_front() else {
             // It is for who runs a jar that a program is to have jobs, not for an application.
-            self.main_is_done(core, true);
+            self.main_is_done(core, None);
             self.promise.complete(Ok(first.ok_or_else(wording::no_jobs)));
             return;
         };
@@ -252,13 +252,13 @@ impl Run {
     }
 
     fn failed(self, core: &Arc<Core>, exception: JavaException) {
-        self.main_is_done(core, false);
+        self.main_is_done(core, Some(wording::application_failed(&exception)));
         self.promise.complete(Ok(Err(exception)));
     }
 
-    fn main_is_done(&self, core: &Arc<Core>, well: bool) {
+    fn main_is_done(&self, core: &Arc<Core>, failure: Option<JavaException>) {
         if let Some(application) = self.application {
-            core.act(|state, effects| state.applications.main_done(application, well, effects.now));
+            core.act(|state, effects| state.applications.main_done(application, failure, effects.now));
         }
     }
 }

@@ -28,10 +28,19 @@ pub(super) fn details(call: &Call<'_>) -> Body {
     Ok(body)
 }
 
-/// The failures of its jobs.
+/// What its `main` threw, and the failures of its jobs.
 pub(super) fn exceptions(call: &Call<'_>) -> Body {
-    let mut entries = Vec::new();
-    for job in found(call)?.jobs {
+    let application = found(call)?;
+    let thrown = call.dispatcher().application_failure(application.id).map_err(failed)?;
+    let mut entries: Vec<Value> = Vec::new();
+    entries.extend(thrown.map(|(exception, at)| {
+        json!({
+            "exceptionName": exception.class(),
+            "stacktrace": exception.stack_trace(),
+            "timestamp": at,
+        })
+    }));
+    for job in application.jobs {
         // Only what a job has failed of for good is its application's.
         if job.job_state != crate::JobStatus::Failed {
             continue;

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::jobs::written;
+use super::process;
 use super::reply::Refusal;
 use crate::config::secret;
-use crate::details::{DashboardConfiguration, DashboardFeatures, TaskManagerInfo, TaskManagerMetrics};
+use crate::details::{DashboardConfiguration, DashboardFeatures, TaskManagerInfo};
 use crate::mini::exception::JavaException;
 use crate::mini::wording;
 
@@ -120,7 +121,7 @@ fn of_task_manager(call: &Call<'_>) -> Result<TaskManagerInfo, Refusal> {
 
 pub(super) fn one_task_manager(call: &Call<'_>) -> Body {
     let mut manager = of_task_manager(call)?;
-    manager.metrics = Some(TaskManagerMetrics::default());
+    manager.metrics = Some(process::task_manager_metrics());
     let slots = std::mem::take(&mut manager.allocated_slots);
     let mut body = task_manager(call, manager);
     // There even if there are none.

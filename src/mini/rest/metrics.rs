@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::reply::Refusal;
-use super::vertices;
-use crate::details::{AggregatedMetric, IoMetrics, Metric};
+use super::{process, vertices};
+use crate::details::{AggregatedMetric, IoMetrics, JobVertexDetails, Metric};
 use crate::ids::JobId;
 
 type Body = Result<Value, Refusal>;
@@ -32,25 +32,25 @@ pub(super) fn job(call: &Call<'_>) -> Body {
     chosen(call, call.dispatcher().job_metrics(call.job()?).unwrap_or_default())
 }
 
-/// There is no JVM to be measured.
 pub(super) fn task_manager(call: &Call<'_>) -> Body {
-    chosen(call, Vec::new())
+    let known = call.dispatcher().task_manager(call.text("taskmanagerid")).is_ok();
+    chosen(call, if known { process::metrics() } else { Vec::new() })
 }
 
 pub(super) fn vertex(call: &Call<'_>) -> Body {
-    let tasks = vertices::known(call)?.map(|vertex| vertex.subtasks).unwrap_or_default();
-    let metrics = tasks.iter().flat_map(|task| {
-        let with_index = |metric: Metric| Metric { id: format!("{}.{}", task.subtask, metric.id), ..metric };
-        of_task(&task.metrics).into_iter().map(with_index)
+    let vertex = vertices::known(call)?;
+    let metrics = vertex.iter().flat_map(of_subtasks).flat_map(|(subtask, metrics)| {
+        let with_index = move |metric: Metric| Metric { id: format!("{subtask}.{}", metric.id), ..metric };
+        metrics.into_iter().map(with_index)
     });
     chosen(call, metrics.collect())
 }
 
 pub(super) fn task(call: &Call<'_>) -> Body {
     let index: u32 = call.argument("subtaskindex")?;
-    let tasks = vertices::known(call)?.map(|vertex| vertex.subtasks).unwrap_or_default();
-    let task = tasks.into_iter().find(|task| task.subtask == index);
-    chosen(call, task.map(|task| of_task(&task.metrics)).unwrap_or_default())
+    let vertex = vertices::known(call)?;
+    let task = vertex.iter().flat_map(of_subtasks).find(|(subtask, _)| *subtask == index);
+    chosen(call, task.map(|(_, metrics)| metrics).unwrap_or_default())
 }
 
 /// The coordinators of a mini cluster's operators measure nothing.
@@ -59,16 +59,28 @@ pub(super) fn of_coordinators(call: &Call<'_>) -> Body {
     chosen(call, Vec::new())
 }
 
-fn of_task(metrics: &IoMetrics) -> Vec<Metric> {
-    [
-        ("numRecordsIn", metrics.read_records),
-        ("numRecordsOut", metrics.write_records),
-        ("numBytesIn", metrics.read_bytes),
-        ("numBytesOut", metrics.write_bytes),
-    ]
-    .into_iter()
-    .map(|(id, value)| Metric { id: id.into(), value: Some(value.to_string()) })
-    .collect()
+fn of_subtasks(vertex: &JobVertexDetails) -> impl Iterator<Item = (u32, Vec<Metric>)> {
+    vertex.subtasks.iter().map(|task| (task.subtask, of_task(&vertex.name, &task.metrics)))
+}
+
+/// The task's own, and those of its operators: their names are parts of the vertex's.
+fn of_task(vertex: &str, metrics: &IoMetrics) -> Vec<Metric> {
+    let metric = |id: String, value: u64| Metric { id, value: Some(value.to_string()) };
+    let mut all = vec![
+        metric("numRecordsIn".into(), metrics.read_records),
+        metric("numRecordsOut".into(), metrics.write_records),
+        metric("numBytesIn".into(), metrics.read_bytes),
+        metric("numBytesOut".into(), metrics.write_bytes),
+    ];
+    for (at, operator) in vertex.split(" -> ").enumerate() {
+        // As Flink writes names into those of metrics.
+        let name = operator.replace([' ', '.', ':', ','], "_");
+        // What comes out of the source goes through all others.
+        let records_in = if at == 0 { metrics.read_records } else { metrics.write_records };
+        all.push(metric(format!("{name}.numRecordsIn"), records_in));
+        all.push(metric(format!("{name}.numRecordsOut"), metrics.write_records));
+    }
+    all
 }
 
 pub(super) fn of_jobs(call: &Call<'_>) -> Body {
@@ -84,15 +96,15 @@ pub(super) fn of_jobs(call: &Call<'_>) -> Body {
 }
 
 pub(super) fn of_task_managers(call: &Call<'_>) -> Body {
-    aggregated(call, std::iter::empty())
+    aggregated(call, call.dispatcher().task_managers().into_iter().map(|_| process::metrics()))
 }
 
 pub(super) fn of_tasks(call: &Call<'_>) -> Body {
-    let tasks = vertices::known(call)?.map(|vertex| vertex.subtasks).unwrap_or_default();
+    let vertex = vertices::known(call)?;
     let chosen = call.list("subtasks");
     let is_chosen = |index: u32| chosen.as_ref().is_none_or(|chosen| chosen.contains(&index.to_string()));
-    let tasks = tasks.iter().filter(|task| is_chosen(task.subtask));
-    aggregated(call, tasks.map(|task| of_task(&task.metrics)))
+    let tasks = vertex.iter().flat_map(of_subtasks).filter(|(subtask, _)| is_chosen(*subtask));
+    aggregated(call, tasks.map(|(_, metrics)| metrics))
 }
 
 /// What several values are summed up to.

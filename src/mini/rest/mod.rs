@@ -28,6 +28,7 @@ mod jars;
 mod jobs;
 mod metrics;
 mod multipart;
+mod process;
 mod reply;
 mod rescales;
 mod routes;

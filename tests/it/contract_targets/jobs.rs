@@ -93,9 +93,10 @@ impl Arguments {
         self.number("parallelism", self.parallelism.into()) as u32
     }
 
-    /// What `--restarts` with `--restart-delay-millis` and `--checkpoint-millis` make of the job; what is not given is
-    /// left to the cluster and the submission.
+    /// What `--restarts` with `--restart-delay-millis`, `--checkpoint-millis` and `--parallelism` make of the job; what
+    /// is not given is left to the cluster and the submission.
     pub(super) fn environment(&self, job: MiniJob) -> MiniJob {
+        let job = job.parallelism(self.parallelism());
         let job = match self.number("restarts", 0) {
             _ if !self.has("restarts") => job,
             0 => job.restart_strategy(RestartStrategy::None),

@@ -13,38 +13,74 @@ use flink_client::FlinkVersion;
 use flink_client::mini::{MiniCluster, MiniClusterClient, MiniClusterConfiguration};
 use tempfile::TempDir;
 
-use crate::contract::{Client, Flink, Rest, Target};
+use crate::contract::{self, Client, Flink, Rest, Target};
 use crate::mini::support::jar;
 
-mod flink_1 {
-    mod every {
-        crate::contract::contract_tests!(every, crate::contract_targets::flink_1);
+/// The client that calls the cluster directly.
+mod direct {
+    mod flink_1 {
+        crate::contract::contract_tests!(every, crate::contract_targets::direct::as_flink_1);
+    }
+
+    mod flink_2 {
+        crate::contract::contract_tests!(every, crate::contract_targets::direct::as_flink_2);
+    }
+
+    use super::{Flink, Mini, Target};
+
+    fn as_flink_1() -> Box<dyn Target> {
+        Box::new(Mini::new(Flink::One, false, 16, &[]))
+    }
+
+    fn as_flink_2() -> Box<dyn Target> {
+        Box::new(Mini::new(Flink::Two, false, 16, &[]))
     }
 }
 
-mod flink_2 {
+/// The REST client, and the cluster's REST API.
+mod over_rest {
     mod every {
-        crate::contract::contract_tests!(every, crate::contract_targets::flink_2);
+        mod flink_1 {
+            crate::contract::contract_tests!(every, crate::contract_targets::over_rest::as_flink_1);
+        }
+
+        mod flink_2 {
+            crate::contract::contract_tests!(every, crate::contract_targets::over_rest::as_flink_2);
+        }
+    }
+
+    mod rest {
+        mod flink_1 {
+            crate::contract::contract_tests!(rest, crate::contract_targets::over_rest::as_flink_1);
+        }
+
+        mod flink_2 {
+            crate::contract::contract_tests!(rest, crate::contract_targets::over_rest::as_flink_2);
+        }
+    }
+
+    use super::{Flink, Mini, Target};
+
+    fn as_flink_1() -> Box<dyn Target> {
+        Box::new(Mini::new(Flink::One, true, 16, &[]))
+    }
+
+    fn as_flink_2() -> Box<dyn Target> {
+        Box::new(Mini::new(Flink::Two, true, 16, &[]))
     }
 }
 
-fn flink_1() -> Box<dyn Target> {
-    Box::new(Mini::new(Flink::One, 16, &[]))
-}
-
-fn flink_2() -> Box<dyn Target> {
-    Box::new(Mini::new(Flink::Two, 16, &[]))
-}
-
-/// A cluster with the stand-ins for the test jobs, and the clients that call it directly.
+/// A cluster with the stand-ins for the test jobs.
 struct Mini {
     flink: Flink,
+    /// Whether its clients are those of REST.
+    over_rest: bool,
     cluster: MiniCluster,
     directory: TempDir,
 }
 
 impl Mini {
-    fn new(flink: Flink, slots: u32, entries: &[(&str, &str)]) -> Self {
+    fn new(flink: Flink, over_rest: bool, slots: u32, entries: &[(&str, &str)]) -> Self {
         let version = match flink {
             Flink::One => FlinkVersion::new(1, 20, 5),
             Flink::Two => FlinkVersion::new(2, 3, 0),
@@ -52,7 +88,9 @@ impl Mini {
         let configuration = MiniClusterConfiguration::new()
             .flink_version(version)
             .slots_per_task_manager(slots)
-            .set("slot.request.timeout", "300 ms");
+            .set("slot.request.timeout", "300 ms")
+            .set("web.refresh-interval", "100");
+        let configuration = if over_rest { configuration.rest_port(0) } else { configuration };
         let configuration =
             entries.iter().fold(configuration, |configuration, (key, value)| configuration.set(*key, *value));
         let cluster = MiniCluster::start(configuration).unwrap();
@@ -61,7 +99,7 @@ impl Mini {
         std::fs::write(directory.path().join("jobs.jar"), jar("Manifest-Version: 1.0\r\n\r\n")).unwrap();
         let with_main = "Manifest-Version: 1.0\r\nMain-Class: jobs.Accumulators\r\n\r\n";
         std::fs::write(directory.path().join("jobs-with-main.jar"), jar(with_main)).unwrap();
-        Self { flink, cluster, directory }
+        Self { flink, over_rest, cluster, directory }
     }
 }
 
@@ -78,11 +116,14 @@ impl Target for Mini {
     }
 
     fn client(&self) -> Client {
+        if self.over_rest {
+            return Arc::new(self.rest());
+        }
         Arc::new(MiniClusterClient::new(self.cluster.configuration().clone(), self.cluster.clone()))
     }
 
     fn rest(&self) -> Rest {
-        panic!("this cluster serves no REST API")
+        contract::connect(&self.cluster.rest_address().expect("this cluster serves its REST API"))
     }
 
     fn jobs_jar(&self) -> PathBuf {
@@ -100,7 +141,7 @@ impl Target for Mini {
     }
 
     fn dedicated(&self, entries: &[(&str, &str)]) -> Box<dyn Target> {
-        Box::new(Self::new(self.flink, 4, entries))
+        Box::new(Self::new(self.flink, self.over_rest, 4, entries))
     }
 
     fn has_ended(&self) -> bool {
