@@ -2,7 +2,7 @@
 # Everything that has to hold, on every feature set and on real Flink. Stops at the first failure.
 #
 #   tests/all.sh                  all of it
-#   tests/all.sh STEP ...         only these: fmt flink deps clippy docs test features examples loom live
+#   tests/all.sh STEP ...         only these: fmt flink deps clippy docs test features examples peers loom live
 #
 # Needs Rust, and what tests/flink.sh needs: Python 3 with pip, and a JDK. `cargo test` alone needs Rust only.
 set -euo pipefail
@@ -131,6 +131,7 @@ step docs "documentation" document
 step test "unit, integration and doc tests" cargo test --locked
 step features "unit and integration tests, other feature sets" test_feature_sets
 step examples "examples" cargo build --locked --examples
+step peers "a client of another hand" tests/peers.sh
 step loom "model checking" model_check
 for version in "${FLINK_VERSIONS[@]}"; do
     step live "real Flink $version" live "$version"
