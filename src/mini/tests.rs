@@ -8,7 +8,7 @@ use crate::details::{ApplicationState, FlinkVersion, JobResourceRequirements};
 use crate::ids::{ApplicationId, JobId, TriggerId};
 use crate::savepoint::{CheckpointType, SavepointFormatType};
 
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(super) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !is_so() {
         assert!(Instant::now() < deadline, "never: {what}");
@@ -111,7 +111,7 @@ fn a_program_of_several_jobs_answers_the_first_and_runs_them_all_unless_an_id_wa
         let chosen = JobId::random();
         let submitted = run(Some(chosen)).map(|id| usize::from(id == chosen));
         let refused = |refused: JavaException| {
-            let class = "org.apache.flink.runtime.client.DuplicateJobSubmissionException";
+            let class = "org.apache.flink.runtime.client.DuplicateApplicationSubmissionException";
             usize::from(refused.is_or_has(class))
         };
         assert_eq!(submitted.map_err(refused), with_id, "{version}");

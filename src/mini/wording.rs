@@ -41,10 +41,12 @@ pub(crate) fn already_ended(status: crate::JobStatus) -> JavaException {
 
 // Submitting.
 
-pub(crate) fn duplicate_job() -> JavaException {
+/// Of Flink 2 a job is an application of its own.
+pub(crate) fn duplicate_job(flink_2: bool) -> JavaException {
+    let what = if flink_2 { "Application" } else { "Job" };
     JavaException::new(
-        "org.apache.flink.runtime.client.DuplicateJobSubmissionException",
-        "Job has already been submitted.",
+        format!("org.apache.flink.runtime.client.Duplicate{what}SubmissionException"),
+        format!("{what} has already been submitted."),
     )
 }
 

@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use flink_client::mini::{Checkpointing, MiniCluster, MiniClusterConfiguration, MiniJob};
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use shape::differences;
+
+#[path = "../it/rest/shape.rs"]
+mod shape;
 
 use crate::support::{Environment, Http, shared, until};
 
@@ -139,54 +144,6 @@ const OF_CLUSTER: &[(&str, &str, &str)] = &[
     ("GET", "/jobs/overview/x", ""),
 ];
 
-/// A value with nothing left of it but its type.
-fn shape(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
-        Value::Array(elements) => elements.first().map(shape).into_iter().collect(),
-        Value::Number(_) => "number".into(),
-        Value::String(text) if text == "NaN" => "number".into(),
-        Value::String(_) => "text".into(),
-        Value::Bool(_) => "boolean".into(),
-        Value::Null => Value::Null,
-    }
-}
-
-/// What of `mini` is other than in `real`, in words: what is only in one, or of another type. Nothing can be said where
-/// one has no value or no element.
-fn differences(path: &str, real: &Value, mini: &Value, found: &mut Vec<String>) {
-    match (real, mini) {
-        (Value::Null, _) | (_, Value::Null) => {}
-        (Value::Object(real), Value::Object(mini)) => {
-            let missing = |of: &Map<String, Value>, from: &Map<String, Value>, where_: &str| {
-                let names = of.keys().filter(|name| !from.contains_key(*name));
-                names.map(|name| format!("{path}.{name} is only in {where_}")).collect::<Vec<_>>()
-            };
-            found.extend(missing(real, mini, "Flink"));
-            found.extend(missing(mini, real, "the mini cluster"));
-            for (name, real) in real {
-                if let Some(mini) = mini.get(name) {
-                    differences(&format!("{path}.{name}"), real, mini, found);
-                }
-            }
-        }
-        (Value::Array(real), Value::Array(mini)) => {
-            if let (Some(real), Some(mini)) = (real.first(), mini.first()) {
-                differences(&format!("{path}[]"), real, mini, found);
-            }
-        }
-        _ if real == mini => {}
-        _ => found.push(format!("{path} is {real} in Flink and {mini} in the mini cluster")),
-    }
-}
-
-/// Members whose names are data: vertices, states that were entered, names of metrics.
-fn is_named_by_data(difference: &str) -> bool {
-    ["tasks.", "timestamps.", "status-duration.", "user-config.", "serialized-user-task-accumulators."]
-        .iter()
-        .any(|of| difference.contains(of))
-}
-
 struct Side {
     http: Http,
     job: String,
@@ -278,11 +235,7 @@ fn a_mini_cluster_answers_with_the_members_and_types_of_flinks_answers() {
             let shown = if status < 300 { body.to_string() } else { error };
             found.push(format!("{what}:\n    Flink {status} {shown}\n    mini {mini_status} {mini_error}"));
         } else if status < 300 {
-            let mut here = Vec::new();
-            differences("", &shape(&body), &shape(&mini_body), &mut here);
-            found.extend(
-                here.into_iter().filter(|one| !is_named_by_data(one)).map(|one| format!("{what}: {one}")),
-            );
+            found.extend(differences(&body, &mini_body).into_iter().map(|one| format!("{what}: {one}")));
         }
     }
     real.http.cancel(&real.job);

@@ -90,7 +90,7 @@ impl Dispatcher {
             Err(exception) => return Pending::ready(Err(exception)),
         };
         let (promise, pending) = Pending::promise();
-        self.in_main(class, request, move |_, main| {
+        self.in_main(class, request, wording::plan_failed, move |_, main| {
             let plan = main.and_then(|(jobs, setting)| {
                 let job = jobs.into_iter().next().ok_or_else(wording::plan_without_job)?;
                 let graph = JobGraph::new(job, setting).map_err(wording::plan_failed)?;
@@ -111,7 +111,7 @@ impl Dispatcher {
         let (promise, pending) = Pending::promise();
         let chosen = request.job_id.is_some();
         let flink_2 = self.core.settings.is_flink_2();
-        self.in_main(class, request, move |core, main| {
+        self.in_main(class, request, wording::main_failed, move |core, main| {
             let graphs = main.and_then(|(mut jobs, setting)| {
                 if chosen && !flink_2 {
                     // All jobs of the program get the chosen id: Flink 1 takes the later ones for the first once more.
@@ -134,11 +134,13 @@ impl Dispatcher {
         pending
     }
 
-    /// Runs `main` of a program on a thread for programs, and goes on with what it built.
+    /// Runs `main` of a program on a thread for programs, and goes on with what it built, or what `failed` makes of what
+    /// it threw.
     fn in_main(
         &self,
         class: String,
         request: &RunRequest,
+        failed: fn(JavaException) -> JavaException,
         then: impl FnOnce(&Arc<Core>, Result<(Vec<MiniJob>, Setting), JavaException>) + Send + 'static,
     ) {
         let program = self.core.act(|state, _| state.programs.get(&class).cloned());
@@ -169,7 +171,7 @@ impl Dispatcher {
             let main = main.map(|jobs| (jobs, setting)).map_err(|thrown| match thrown.class() {
                 // That is thrown before `main` is called: there is none, or no class that it could be in.
                 wording::INVOCATION => JavaException::completion(thrown),
-                _ => wording::main_failed(thrown),
+                _ => failed(thrown),
             });
             then(&core, main);
         });

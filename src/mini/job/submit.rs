@@ -30,7 +30,7 @@ pub(crate) fn submit(
 ) -> bool {
     let id = graph.job_id;
     if state.jobs.contains_key(&id) || state.ever_ended.contains(&id) {
-        answer(effects, Err(wording::duplicate_job()));
+        answer(effects, Err(wording::duplicate_job(state.settings.flink_2)));
         // Functions of the caller's are not dropped under the lock.
         effects.then(move |_| drop(graph));
         return false;

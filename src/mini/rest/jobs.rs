@@ -149,12 +149,16 @@ pub(super) fn execution_result(call: &Call<'_>) -> Body {
         "accumulator-results": serialized(&entries),
         "net-runtime": i64::try_from(result.net_runtime.as_millis()).unwrap_or(i64::MAX),
     });
+    // A job that was never set up is not known to be an application's.
+    let never_set_up = failure.as_ref().is_some_and(|failure| failure.class() == wording::INITIALIZATION);
     if let Some(failure) = failure {
         body["failure-cause"] = throwable(&failure);
     }
     if call.endpoint.is_flink_2() {
         body["name"] = json!(result.job_name);
-        body["application-id"] = json!(result.application_id);
+        if !never_set_up {
+            body["application-id"] = json!(result.application_id);
+        }
         body["start-time"] = json!(result.start_time);
         body["end-time"] = json!(result.end_time);
     }
@@ -200,17 +204,21 @@ pub(super) fn exceptions(call: &Call<'_>) -> Body {
     if call.parameter("failureLabelFilter").is_some_and(|filter| !filter.is_empty()) {
         history.entries.clear();
     }
-    Ok(if call.endpoint.is_flink_2() {
-        json!({ "exceptionHistory": history })
-    } else {
-        older_exceptions(&history)
+    let mut shown = written(&history);
+    for entry in shown["entries"].as_array_mut().into_iter().flatten() {
+        for concurrent in entry["concurrentExceptions"].as_array_mut().into_iter().flatten() {
+            remove(concurrent, &["concurrentExceptions"]);
+        }
+    }
+    Ok(match call.endpoint.is_flink_2() {
+        true => json!({ "exceptionHistory": shown }),
+        false => older_exceptions(&history, shown),
     })
 }
 
 /// Flink 1.x says the newest failure twice, and where a task ran under two names.
-fn older_exceptions(history: &ExceptionHistory) -> Value {
+fn older_exceptions(history: &ExceptionHistory, mut shown: Value) -> Value {
     let mut all = Vec::new();
-    let mut shown = written(history);
     for entry in shown["entries"].as_array_mut().into_iter().flatten() {
         let concurrent = entry["concurrentExceptions"].as_array_mut().into_iter().flatten();
         for with_place in concurrent {

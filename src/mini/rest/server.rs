@@ -101,6 +101,13 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// How many connections are counted, and how many of them are idle.
+    #[cfg(test)]
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let state = lock(&self.connections.state);
+        (state.open.len(), state.open.values().filter(|open| open.idle.is_some()).count())
+    }
+
     /// Takes no more connections, lets requests in flight be answered, and ends the others; whether its threads have
     /// ended within `patience`.
     pub(crate) fn close(&self, patience: Duration) -> bool {
@@ -168,9 +175,11 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Whether another request is waited for: if not, the connection is to end.
+    ///
+    /// When a connection came that had to wait for a thread, none was idle. So whichever is so first makes room.
     pub(super) fn idle(&self) -> bool {
         let mut state = lock(&self.connections.state);
-        if state.closing {
+        if state.closing || state.open.len() > self.connections.most {
             return false;
         }
         match state.open.get_mut(&self.number) {
