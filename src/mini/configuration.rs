@@ -103,7 +103,8 @@ impl MiniClusterConfiguration {
         self
     }
 
-    /// The directory for savepoints that name none (`execution.checkpointing.savepoint-dir`).
+    /// The directory for savepoints that name none (`execution.checkpointing.savepoint-dir`). Defaults to none: then such
+    /// a savepoint is refused, as by Flink.
     pub fn savepoint_directory(self, directory: impl Into<String>) -> Self {
         self.set(options::EXECUTION_CHECKPOINTING_SAVEPOINT_DIR.key(), directory)
     }

@@ -181,7 +181,8 @@ impl RestClusterClientConfigurationBuilder {
         self
     }
 
-    /// Finds the address in a way of its own.
+    /// Finds the address in a way of its own. Defaults to the address, or one of the addresses, that are given, or to
+    /// where the configuration's `high-availability.type` has it.
     pub fn leader_retriever(mut self, leader: Arc<dyn LeaderRetriever>) -> Self {
         self.leader = Some(leader);
         self
@@ -310,8 +311,8 @@ impl RestClusterClientConfigurationBuilder {
         self
     }
 
-    /// How often a request that failed for a passing reason is tried again. Defaults to 20, Flink's
-    /// `rest.retry.max-attempts`.
+    /// How often a request that failed for a passing reason is tried again; 0 fails at once. Defaults to 20, Flink's
+    /// `rest.retry.max-attempts`: with the default waits an address where nobody listens is given up after some 48 s.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
@@ -324,7 +325,8 @@ impl RestClusterClientConfigurationBuilder {
         self
     }
 
-    /// Waits between attempts in a way of its own, instead of [`retry_delay`](Self::retry_delay).
+    /// Waits between attempts in a way of its own, instead of [`retry_delay`](Self::retry_delay). Defaults to waits that
+    /// double from 100 ms up to that delay, each up to a tenth longer or shorter.
     pub fn retry_strategy(mut self, strategy: impl WaitStrategy + 'static) -> Self {
         self.retry_strategy = Some(Arc::new(strategy));
         self
@@ -341,14 +343,26 @@ impl RestClusterClientConfigurationBuilder {
         self
     }
 
-    /// Hears of every failed attempt that will be followed by another. Called on a request thread, so it should return
-    /// quickly and must not wait for a handle.
+    /// Hears of every failed attempt that will be followed by another: of the first one at once. Called on a request
+    /// thread, so it should return quickly and must not wait for a handle. None by default; `log` hears of the same, as
+    /// warnings.
+    ///
+    /// # Examples
+    /// ```
+    /// use flink_client::{RestClusterClient, RestClusterClientConfiguration, StandaloneClusterId};
+    ///
+    /// let rest = RestClusterClientConfiguration::builder().address("localhost").on_retry(|event| {
+    ///     eprintln!("{}: {} (again in {:?})", event.operation, event.error, event.wait);
+    /// });
+    /// let client = RestClusterClient::new(rest.build()?, StandaloneClusterId)?;
+    /// # Ok::<(), flink_client::Error>(())
+    /// ```
     pub fn on_retry(mut self, hook: impl Fn(&RetryEvent<'_>) + Send + Sync + 'static) -> Self {
         self.retry_hook = Some(Arc::new(hook));
         self
     }
 
-    /// Threads of its own instead of the shared ones.
+    /// Threads of its own. Defaults to those that all clients of the process share.
     pub fn runtime(mut self, runtime: Runtime) -> Self {
         self.runtime = Some(runtime);
         self
