@@ -44,6 +44,11 @@ fn whatever_a_program_holds_can_be_shared_between_its_threads() {
     crosses::<JobDetails>();
     crosses::<CheckpointingStatistics>();
     crosses::<SavepointStatus>();
+    crosses::<RemoteClusterDescriptor>();
+    crosses::<StandaloneClusterDescriptor>();
+    crosses::<StandaloneCluster>();
+    crosses::<ClusterSpecification>();
+    crosses::<ClusterTargets>();
     crosses::<MiniCluster>();
     crosses::<MiniClusterClient>();
     crosses::<MiniClusterConfiguration>();
