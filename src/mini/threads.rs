@@ -116,8 +116,11 @@ impl Threads {
     fn serve(&self) {
         POOL.set(self.address());
         let mut state = lock(&self.state);
+        // Set when the work is done; what wakes it without work does not keep it any longer.
+        let mut kept_until = None;
         loop {
             if let Some(work) = state.work.pop_front() {
+                kept_until = None;
                 drop(state);
                 // Work catches what its own callers throw; this keeps the count right whatever happens.
                 if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
@@ -132,14 +135,14 @@ impl Threads {
             if state.closed {
                 break;
             }
-            state.idle += 1;
-            let (woken, waited) =
-                self.changed.wait_timeout(state, KEPT).unwrap_or_else(PoisonError::into_inner);
-            state = woken;
-            state.idle -= 1;
-            if waited.timed_out() && state.work.is_empty() {
+            let now = Instant::now();
+            let left = kept_until.get_or_insert(now + KEPT).saturating_duration_since(now);
+            if left.is_zero() {
                 break;
             }
+            state.idle += 1;
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.idle -= 1;
         }
         state.live -= 1;
         self.changed.notify_all();

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use flink_client::mini::{Checkpointing, JavaException, JobStatusChange, MiniJob, RestartStrategy};
+use flink_client::mini::{
+    Checkpointing, JavaException, JobStatusChange, MiniClusterConfiguration, MiniJob, RestartStrategy,
+};
 use flink_client::{
-    CheckpointType, ClusterClient, ErrorKind, JobId, JobStatus, Pending, SavepointFormatType,
+    CheckpointType, ClaimMode, ClusterClient, ErrorKind, ExecutionPlan, JobId, JobResourceRequirements,
+    JobStatus, Pending, RestClusterClient, SavepointFormatType,
 };
 use proptest::prelude::*;
 
@@ -13,12 +16,31 @@ use super::support::{LONG, Lab};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Submit { parallelism: u32, conduct: Conduct, restarts: u32, checkpoints: bool },
+    Submit {
+        parallelism: u32,
+        conduct: Conduct,
+        restarts: u32,
+        checkpoints: bool,
+    },
     Cancel(prop::sample::Index),
     Savepoint(prop::sample::Index),
     CancelWithSavepoint(prop::sample::Index),
     Checkpoint(prop::sample::Index),
-    Stop { job: prop::sample::Index, drain: bool },
+    Stop {
+        job: prop::sample::Index,
+        drain: bool,
+    },
+    /// A savepoint, and another job that starts from it.
+    Restore {
+        job: prop::sample::Index,
+        parallelism: u32,
+        claim: bool,
+    },
+    Rescale {
+        job: prop::sample::Index,
+        parallelism: u32,
+    },
+    Dispose(prop::sample::Index),
     Dwell,
 }
 
@@ -49,6 +71,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => job().prop_map(Step::CancelWithSavepoint),
         1 => job().prop_map(Step::Checkpoint),
         2 => (job(), any::<bool>()).prop_map(|(job, drain)| Step::Stop { job, drain }),
+        2 => (job(), 1..5_u32, any::<bool>())
+            .prop_map(|(job, parallelism, claim)| Step::Restore { job, parallelism, claim }),
+        1 => (job(), 1..5_u32).prop_map(|(job, parallelism)| Step::Rescale { job, parallelism }),
+        1 => job().prop_map(Step::Dispose),
         1 => Just(Step::Dwell),
     ];
     proptest::collection::vec(step, 1..25)
@@ -100,7 +126,8 @@ fn may_follow(from: JobStatus, to: JobStatus) -> bool {
         Initializing => matches!(to, Created | Cancelling | Failed | Suspended),
         Created => matches!(to, Running | Cancelling | Failing | Suspended),
         Running => matches!(to, Finished | Failing | Restarting | Cancelling | Suspended),
-        Restarting => matches!(to, Running | Cancelling | Failing | Suspended),
+        // By way of Created under the adaptive scheduler.
+        Restarting => matches!(to, Running | Created | Cancelling | Failing | Suspended),
         Failing => matches!(to, Failed | Suspended),
         Cancelling => matches!(to, Canceled | Suspended),
         _ => false,
@@ -137,15 +164,26 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_asked_every_operation_ends_and_no_slot_is_lost(steps in steps()) {
+    fn whatever_is_asked_every_operation_ends_and_no_slot_is_lost(steps in steps(), adaptive in any::<bool>()) {
         const SLOTS: u32 = 6;
-        let lab = Lab::new(SLOTS);
+        let lab = Lab::with(
+            MiniClusterConfiguration::new()
+                .slots_per_task_manager(SLOTS)
+                .set("jobmanager.scheduler", if adaptive { "adaptive" } else { "default" })
+                .rest_port(0),
+        );
+        lab.cluster.register_program("com.acme.Restored", |program| {
+            job(program.parallelism(), Conduct::Endless, 0, true)
+        });
+        let jar = lab.jar("Main-Class: com.acme.Restored\n");
+        let rest = RestClusterClient::connect(lab.cluster.rest_address().unwrap()).unwrap();
         let directory = lab.path("savepoints");
         let directory = Some(directory.as_str());
         let changes = lab.cluster.job_status_changes();
         let format = SavepointFormatType::Canonical;
         let mut jobs = Vec::new();
-        let (mut paths, mut numbers, mut orders) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut paths, mut numbers, mut orders, mut disposed) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for step in &steps {
             let client = &lab.client;
             let chosen = |index: &prop::sample::Index| (!jobs.is_empty()).then(|| *index.get(&jobs));
@@ -166,6 +204,34 @@ proptest! {
                 }
                 Step::Stop { job, drain } => {
                     paths.extend(chosen(job).map(|job| client.stop_with_savepoint(job, *drain, directory, format)));
+                }
+                Step::Restore { job, parallelism, claim } => {
+                    let Some(job) = chosen(job) else { continue };
+                    match settled("a savepoint", client.trigger_savepoint(job, directory, format)) {
+                        Ok(path) => {
+                            let claim = if *claim { ClaimMode::Claim } else { ClaimMode::NoClaim };
+                            let plan = ExecutionPlan::jar(&jar).parallelism(*parallelism);
+                            let plan = plan.savepoint(path).claim_mode(claim);
+                            jobs.push(settled("a restore", client.submit_job(plan)).unwrap());
+                        }
+                        Err(error) => check_refusal(&error),
+                    }
+                }
+                Step::Rescale { job, parallelism } => {
+                    let Some(job) = chosen(job) else { continue };
+                    let Ok(now) = settled("requirements", rest.resource_requirements(job)) else { continue };
+                    let wanted = now.vertices.keys().fold(JobResourceRequirements::new(), |all, vertex| {
+                        all.vertex(*vertex, 1, *parallelism).unwrap()
+                    });
+                    // It may have ended meanwhile.
+                    let _ = settled("a rescale", rest.update_resource_requirements(job, &wanted));
+                }
+                Step::Dispose(job) => {
+                    let Some(job) = chosen(job) else { continue };
+                    match settled("a savepoint", client.trigger_savepoint(job, directory, format)) {
+                        Ok(path) => disposed.push((client.dispose_savepoint(&path), path)),
+                        Err(error) => check_refusal(&error),
+                    }
                 }
                 Step::Dwell => {
                     let until = Instant::now() + Duration::from_millis(2);
@@ -192,6 +258,10 @@ proptest! {
                 Ok(path) => prop_assert!(super::support::local(&path).join("_metadata").is_file()),
                 Err(error) => check_refusal(&error),
             }
+        }
+        for (disposal, path) in disposed {
+            settled("a disposal", disposal).unwrap();
+            prop_assert!(!super::support::local(&path).exists());
         }
         for number in numbers {
             if let Err(error) = settled("a checkpoint", number) {

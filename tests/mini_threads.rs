@@ -1,0 +1,65 @@
+//! How many threads a mini cluster has, by the system's own count: a binary of its own, so that no other test's threads
+//! are counted.
+#![cfg(target_os = "linux")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use flink_client::mini::{MiniCluster, MiniClusterClient, MiniClusterConfiguration, MiniJob};
+use flink_client::{ClusterClient, JobResult, Pending};
+
+/// How many threads of this process are a mini cluster's.
+fn threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    // A thread may end between the listing and the reading.
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+    names.filter(|name| name.starts_with("flink-mini")).count()
+}
+
+#[track_caller]
+fn eventually(expected: usize, when: &str) {
+    let limit = Instant::now() + Duration::from_secs(20);
+    while threads() != expected && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(threads(), expected, "{when}");
+}
+
+#[test]
+fn a_thousand_jobs_need_no_more_threads_than_the_slots_and_a_few() {
+    const SLOTS: usize = 4;
+    // One for each slot, and one whose task has just left it.
+    const TASKS: usize = 2 * SLOTS;
+    // The timer, and at most 16 for initialisations and 4 for files.
+    const BESIDES: usize = 1 + 16 + 4;
+    let configuration = MiniClusterConfiguration::new().slots_per_task_manager(SLOTS as u32);
+    let cluster = MiniCluster::start(configuration).unwrap();
+    let client = MiniClusterClient::new(cluster.configuration().clone(), cluster.clone());
+    let begin = Arc::new(AtomicBool::new(false));
+    let jobs = (0..1000).map(|n: i64| {
+        let begin = Arc::clone(&begin);
+        cluster.submit(MiniJob::new(format!("job {n}")).vertex("source", 1, move |task| {
+            while !begin.load(Ordering::SeqCst) && task.sleep(Duration::from_millis(1))? {}
+            task.long_counter("n").add(n);
+            Ok(())
+        }))
+    });
+    let ids = Pending::all(jobs).wait().unwrap();
+    // Four run; the others wait for slots, and need nothing for that.
+    let mut most = threads();
+    begin.store(true, Ordering::SeqCst);
+    let mut results = Pending::all(ids.into_iter().map(|id| client.job_result(id)));
+    let results = loop {
+        match results.wait_timeout(Duration::from_millis(1)) {
+            Ok(results) => break results.unwrap(),
+            Err(waiting) => results = waiting,
+        }
+        most = most.max(threads());
+    };
+    assert!(results.len() == 1000 && results.iter().all(JobResult::is_success));
+    assert!(most <= TASKS + BESIDES, "{most} threads");
+    eventually(1, "an idle cluster has its timer alone");
+    cluster.close();
+    eventually(0, "a closed cluster has none");
+}
