@@ -12,6 +12,7 @@ pub(crate) mod leader;
 pub(crate) mod messages;
 pub(crate) mod multipart;
 pub(crate) mod operation;
+mod own_jar;
 #[cfg(feature = "tls")]
 mod pem;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorFamily, ErrorKind, Result};
 use crate::pending::operation::{self, Operating, Phase, Scope};
 use crate::rest::answer::Answer;
 use crate::rest::endpoint::{Endpoint, Replay};
-use crate::rest::leader::LeaderRetriever;
+use crate::rest::leader::{FixedAddress, LeaderRetriever};
 use crate::rest::multipart::Multipart;
 use crate::rest::transport::{Body, Received, Request, Sent, Transport};
 use crate::rest::unread::Unread;
@@ -129,8 +129,10 @@ pub(crate) struct Tries {
     unavailable_since: Option<Instant>,
     /// An attempt may have arrived whose answer never came.
     perhaps_sent: bool,
-    /// Where that attempt went.
-    sent_to: Option<String>,
+    /// Where such attempts went.
+    sent_to: Vec<String>,
+    /// Where the last attempt went.
+    address: Option<String>,
     /// With or after that attempt the cluster was seen without a leader, nobody was at its address, or there was
     /// another address: whoever took it may be gone, with what it remembered.
     leader_changed: bool,
@@ -146,7 +148,8 @@ impl Tries {
             began: Instant::now(),
             unavailable_since: None,
             perhaps_sent: false,
-            sent_to: None,
+            sent_to: Vec::new(),
+            address: None,
             leader_changed: false,
             lost: false,
         }
@@ -169,6 +172,16 @@ impl Tries {
 
     pub(crate) fn perhaps_sent(&self) -> bool {
         self.perhaps_sent
+    }
+
+    /// Where the last attempt went.
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
+    /// Where attempts went that may have arrived, other than where the last one went.
+    pub(crate) fn perhaps_elsewhere(&self) -> impl Iterator<Item = &str> {
+        self.sent_to.iter().map(String::as_str).filter(|to| self.address() != Some(to))
     }
 
     pub(crate) fn leader_changed(&self) -> bool {
@@ -224,7 +237,7 @@ impl Tries {
         }
         if failed.sent == Sent::Perhaps {
             self.perhaps_sent = true;
-            self.sent_to.clone_from(&failed.address);
+            self.sent_to.extend(failed.address.clone().filter(|address| !self.sent_to.contains(address)));
         }
         // Without an address there was nobody to send to.
         let nobody =
@@ -234,7 +247,7 @@ impl Tries {
 
     /// An attempt goes to this address.
     fn note_address(&mut self, address: &str) {
-        self.leader_changed |= self.perhaps_sent && self.sent_to.as_deref().is_some_and(|to| to != address);
+        self.leader_changed |= self.sent_to.iter().any(|to| to != address);
     }
 }
 
@@ -261,6 +274,12 @@ pub(crate) struct Failed {
 }
 
 impl Api {
+    /// The same towards this address alone, else as [`independent`](Self::independent).
+    pub(crate) fn at(&self, address: &str) -> Self {
+        let leader = Arc::new(FixedAddress::of_base(address.to_owned()));
+        Self { leader, ..self.independent() }
+    }
+
     /// The same towards the same server, by connections of its own, without the hook, and outside of any scope.
     pub(crate) fn independent(&self) -> Self {
         let retry = RetryPolicy {
@@ -368,7 +387,9 @@ impl Api {
             },
             patient: call.patient,
         };
-        let (error, sent, lasting) = match self.transport.send(&request) {
+        let sent = self.transport.send(&request);
+        tries.address = Some(base);
+        let (error, sent, lasting) = match sent {
             Ok(received) => match read(call, &received) {
                 Ok(value) => return Ok(value),
                 Err((error, sent)) => (error, sent, false),
@@ -376,9 +397,9 @@ impl Api {
             Err(failure) => (failure.error, failure.sent, failure.lasting),
         };
         if matches!(error.kind(), ErrorKind::Connect | ErrorKind::Unavailable | ErrorKind::Timeout) {
-            self.leader.address_failed(&base);
+            self.leader.address_failed(tries.address().unwrap_or_default());
         }
-        let failed = Failed { error, sent, lasting, address: Some(base) };
+        let failed = Failed { error, sent, lasting, address: tries.address.clone() };
         Err((format!("{} {url}", call.endpoint.method.as_str()), failed))
     }
 

@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use crate::details::{ApplicationDetails, JobPlan};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{ApplicationId, JobId, TriggerId};
+use crate::ids::{ApplicationId, JobId};
 use crate::java_stream::graph_job_id;
 use crate::job::JobStatus;
-use crate::pending::operation::{self, Operating};
+use crate::pending::operation::Operating;
 use crate::plan::{ExecutionPlan, PlanSource, UploadProgress, check_jar_id};
 use crate::rest::endpoint;
 use crate::rest::messages::{
@@ -26,87 +26,11 @@ use crate::rest::messages::{
     JobSubmitRequest, JobSubmitResponse,
 };
 use crate::rest::multipart::{self, Multipart};
+use crate::rest::own_jar::OwnJar;
 use crate::rest::request::{Api, Call, Tries, passes};
 
 const JAR_TYPE: &str = "application/x-java-archive";
 const GRAPH_TYPE: &str = "application/octet-stream";
-
-/// A jar of ours in the cluster, under a name that nobody else has, which is removed however its use ends.
-struct OwnJar {
-    api: Arc<Api>,
-    name: String,
-    there: There,
-}
-
-/// What is there of a jar.
-enum There {
-    Nothing,
-    One(String),
-    /// An answer was lost, or has not come yet: any number, to be found by the name.
-    Perhaps,
-}
-
-impl OwnJar {
-    /// Puts it there, anew if it has been before: a JobManager that goes takes its jars with it.
-    async fn upload(
-        &mut self,
-        operating: &Operating,
-        path: &Path,
-        progress: Option<UploadProgress>,
-    ) -> Result<String> {
-        let doubtful = matches!(self.there, There::Perhaps);
-        // Whatever ends this before it knows more has to look.
-        self.there = There::Perhaps;
-        let mut tries = Tries::new();
-        let uploaded = self.api.upload(operating, &mut tries, path, &self.name, None, progress).await;
-        if !doubtful && !tries.perhaps_sent() {
-            self.there = uploaded.as_ref().map_or(There::Nothing, |id| There::One(id.clone()));
-        }
-        uploaded
-    }
-
-    /// What a close of the client leaves undone here is done when this is dropped.
-    async fn remove(mut self, operating: &Operating) {
-        let removed = self.there.remove(&self.api, operating, &self.name).await;
-        if removed.is_err() && self.api.scope.is_closed() {
-            return;
-        }
-        self.there = There::Nothing;
-        // The job has been submitted, or its own error is what counts.
-        if let Err(error) = removed {
-            log::warn!("the jar {} may stay in the cluster: {error}", self.name);
-        }
-    }
-}
-
-impl There {
-    async fn remove(&self, api: &Api, operating: &Operating, name: &str) -> Result<()> {
-        let jars = match self {
-            Self::Nothing => BTreeSet::new(),
-            Self::One(id) => BTreeSet::from([id.clone()]),
-            Self::Perhaps => api.jars_named(operating, name).await?,
-        };
-        for id in jars {
-            api.delete_jar(operating, &id).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for OwnJar {
-    /// The submission was cut off, by a close or a panic. The jar is removed by connections of its own, since those of
-    /// the client may be gone.
-    fn drop(&mut self) {
-        let there = std::mem::replace(&mut self.there, There::Nothing);
-        if matches!(there, There::Nothing) {
-            return;
-        }
-        let (api, name) = (self.api.independent(), std::mem::take(&mut self.name));
-        let operating = Arc::new(Operating::new(format!("removing the jar {name}")));
-        let named = Arc::clone(&operating);
-        operation::detach(&self.api.core, operating, async move { there.remove(&api, &named, &name).await });
-    }
-}
 
 impl Api {
     pub(crate) async fn submit(
@@ -119,8 +43,7 @@ impl Api {
         plan.check()?;
         match &plan.source {
             PlanSource::Jar(path) => {
-                let mut jar =
-                    OwnJar { api: Arc::clone(self), name: unique_name(path), there: There::Nothing };
+                let mut jar = OwnJar::new(self, path);
                 let submitted = self.upload_and_run(operating, &mut jar, path, plan, job_id).await;
                 jar.remove(operating).await;
                 submitted
@@ -240,7 +163,7 @@ impl Api {
     ///
     /// A jar that a lost answer left is found by its name: for certain if nobody else has that; otherwise it is not
     /// among those `before`, and is taken only if there is just one.
-    async fn upload(
+    pub(super) async fn upload(
         &self,
         operating: &Operating,
         tries: &mut Tries,
@@ -275,7 +198,7 @@ impl Api {
         }
     }
 
-    async fn jars_named(&self, operating: &Operating, name: &str) -> Result<BTreeSet<String>> {
+    pub(super) async fn jars_named(&self, operating: &Operating, name: &str) -> Result<BTreeSet<String>> {
         let list: JarList = self.get(operating, Call::new(&endpoint::JARS, &[], "a list of jars")).await?;
         Ok(list.files.into_iter().filter(|jar| jar.name == name).map(|jar| jar.id).collect())
     }
@@ -334,8 +257,7 @@ impl Api {
         plan.check()?;
         match &plan.source {
             PlanSource::Jar(path) => {
-                let mut jar =
-                    OwnJar { api: Arc::clone(self), name: unique_name(path), there: There::Nothing };
+                let mut jar = OwnJar::new(self, path);
                 let planned = match jar.upload(operating, path, plan.on_upload.clone()).await {
                     Ok(id) => self.plan_of(operating, &id, plan).await,
                     Err(error) => Err(error),
@@ -564,15 +486,6 @@ fn job_id_of(graph: &Path) -> Option<JobId> {
         return None;
     }
     graph_job_id(&bytes).map(JobId::from_bytes)
-}
-
-/// The file's name with 128 random bits in it.
-fn unique_name(path: &Path) -> String {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    // The server keeps a name only as far as it likes, and this one has to be found again.
-    let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
-    let stem: String = stem.chars().map(safe).take(100).collect();
-    format!("{stem}-{}.jar", TriggerId::random())
 }
 
 /// The file's name as the server will know it, without what would have to be escaped on the way: whether that is undone

@@ -69,6 +69,11 @@ impl FixedAddress {
         base_address(address, unsaid).map(Self)
     }
 
+    /// What some [`LeaderRetriever`] has given.
+    pub(crate) fn of_base(address: String) -> Self {
+        Self(address)
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -144,6 +144,52 @@ fn a_jar_that_is_gone_after_a_lost_answer_is_not_run_again() {
 }
 
 #[test]
+fn a_jar_is_removed_where_it_was_uploaded_to_though_another_address_serves_by_now() {
+    let file = jar_file();
+    let plan = ExecutionPlan::jar(file.path()).job_id(job());
+    let removed = |server: &ScriptedServer| {
+        until("the removal", || (server.lines().last() == Some(&delete("1.jar"))).then_some(()));
+    };
+    // The first JobManager cannot serve for a moment, and the second has no such jar.
+    let first = ScriptedServer::playing([uploaded("1.jar"), super::leader_election(), deleted()]);
+    let second = ScriptedServer::playing([jar_gone(), uploaded("2.jar"), ran(), deleted()]);
+    let client = client_of(eager(&first.url()).addresses([first.url(), second.url()]));
+    assert_eq!(client.submit_job(plan.clone()).wait().unwrap(), job());
+    assert_eq!(lines(&second), [&*run("1.jar"), UPLOAD, &run("2.jar"), &delete("2.jar")]);
+    removed(&first);
+    assert_eq!(lines(&first), [UPLOAD, &run("1.jar"), &delete("1.jar")]);
+
+    // It is not known what became of the run, and the second does not know the job.
+    let first = ScriptedServer::playing([uploaded("1.jar"), Reply::html(502, "<title>x</title>"), deleted()]);
+    let second = ScriptedServer::playing([unknown_job(), ok(r#"{"address":"x","files":[]}"#)]);
+    let client = client_of(eager(&first.url()).addresses([first.url(), second.url()]));
+    assert_eq!(client.submit_job(plan.clone()).wait().unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    removed(&first);
+    assert_eq!(lines(&second), [STATUS, JARS]);
+
+    // The answer to the upload was lost.
+    let first = with_jars(&["1.jar"], || Reply::html(502, "<title>x</title>"));
+    let mut second_upload = None;
+    let second = ScriptedServer::deciding(move |request| match (&*request.method, request.path()) {
+        ("POST", "/jars/upload") => {
+            second_upload = Some(request.clone());
+            uploaded("2.jar")
+        }
+        ("POST", _) => ran(),
+        ("GET", _) => match &second_upload {
+            Some(upload) => jars(upload, &["2.jar"]),
+            None => ok(r#"{"address":"x","files":[]}"#),
+        },
+        _ => deleted(),
+    });
+    let client = client_of(eager(&first.url()).addresses([first.url(), second.url()]));
+    assert_eq!(client.submit_job(plan).wait().unwrap(), job());
+    removed(&first);
+    assert_eq!(lines(&first), [UPLOAD, JARS, &delete("1.jar")]);
+    assert_eq!(lines(&second), [JARS, UPLOAD, &run("2.jar"), JARS, &delete("2.jar")]);
+}
+
+#[test]
 fn a_jar_that_went_with_its_job_manager_is_uploaded_again() {
     let file = jar_file();
     let plan = ExecutionPlan::jar(file.path()).job_id(job());
