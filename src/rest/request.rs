@@ -129,6 +129,8 @@ pub(crate) struct Tries {
     unavailable_since: Option<Instant>,
     /// An attempt may have arrived whose answer never came.
     perhaps_sent: bool,
+    /// How many such attempts there were, but for those whose effect has been found.
+    doubtful: usize,
     /// Where such attempts went.
     sent_to: Vec<String>,
     /// Where the last attempt went.
@@ -148,6 +150,7 @@ impl Tries {
             began: Instant::now(),
             unavailable_since: None,
             perhaps_sent: false,
+            doubtful: 0,
             sent_to: Vec::new(),
             address: None,
             leader_changed: false,
@@ -188,8 +191,14 @@ impl Tries {
         self.leader_changed
     }
 
-    pub(crate) fn attempts(&self) -> usize {
-        usize::try_from(self.attempts).unwrap_or(usize::MAX)
+    /// How many attempts may have had an effect that has not been found.
+    pub(crate) fn doubtful(&self) -> usize {
+        self.doubtful
+    }
+
+    /// What was found is the effect of one of the attempts.
+    pub(crate) fn note_found(&mut self) {
+        self.doubtful = self.doubtful.saturating_sub(1);
     }
 
     /// How long ago the first attempt began.
@@ -237,6 +246,7 @@ impl Tries {
         }
         if failed.sent == Sent::Perhaps {
             self.perhaps_sent = true;
+            self.doubtful += 1;
             self.sent_to.extend(failed.address.clone().filter(|address| !self.sent_to.contains(address)));
         }
         // Without an address there was nobody to send to.

@@ -138,7 +138,7 @@ impl Api {
     }
 
     /// Removes what attempts without an answer left besides the jar `id`: what is new, if it is no more than there were
-    /// other attempts.
+    /// such attempts.
     async fn remove_copies(
         &self,
         operating: &Operating,
@@ -151,7 +151,7 @@ impl Api {
         self.core.sleep(self.retry.strategy.wait_time(1)).await;
         let mut copies = self.jars_named(operating, name).await?;
         copies.retain(|jar| jar != id && !before.contains(jar));
-        if copies.len() < tries.attempts() {
+        if copies.len() <= tries.doubtful() {
             for copy in copies {
                 self.delete_jar(operating, &copy).await?;
             }
@@ -162,7 +162,7 @@ impl Api {
     /// Uploads a jar and gives its id.
     ///
     /// A jar that a lost answer left is found by its name: for certain if nobody else has that; otherwise it is not
-    /// among those `before`, and is taken only if there is just one.
+    /// among those `before`, and is taken only if there are no more than attempts that may have left one.
     pub(super) async fn upload(
         &self,
         operating: &Operating,
@@ -184,16 +184,17 @@ impl Api {
             };
             self.pause(operating, tries, error).await.map_err(|error| tries.give_up(error))?;
             let now = self.jars_named(operating, name).await.map_err(|error| tries.give_up(error))?;
-            let mut new = now.into_iter().filter(|id| before.is_none_or(|before| !before.contains(id)));
-            match (new.next(), new.next()) {
-                (Some(_), Some(_)) if before.is_some() => {
-                    let message = format!(
-                        "several jars named {name:?} were uploaded at the same time, of which one is this"
-                    );
-                    return Err(Error::new(ErrorKind::OutcomeUnknown, message));
-                }
-                (Some(jar), _) => return Ok(jar),
-                (None, _) => {}
+            let new: Vec<_> =
+                now.into_iter().filter(|id| before.is_none_or(|before| !before.contains(id))).collect();
+            if before.is_some() && new.len() > tries.doubtful() {
+                let message = format!(
+                    "others have uploaded jars named {name:?} at the same time, and one of them may be this"
+                );
+                return Err(Error::new(ErrorKind::OutcomeUnknown, message));
+            }
+            if let Some(jar) = new.into_iter().next() {
+                tries.note_found();
+                return Ok(jar);
             }
         }
     }

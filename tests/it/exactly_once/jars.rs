@@ -269,6 +269,44 @@ fn an_upload_that_stays_keeps_its_name_and_one_copy() {
 }
 
 #[test]
+fn copies_are_ours_as_long_as_they_are_no_more_than_lost_answers() {
+    let file = jar_file();
+    // How many jars of the name there are after the first upload, and after the second.
+    let upload = |counts: [usize; 2]| {
+        const IDS: [&str; 3] = ["1.jar", "2.jar", "3.jar"];
+        let (mut uploads, mut last) = (0, None);
+        let server = ScriptedServer::deciding(move |request| match (&*request.method, request.path()) {
+            ("POST", _) => {
+                uploads += 1;
+                last = Some(request.clone());
+                lost()
+            }
+            ("GET", _) => match &last {
+                Some(upload) => jars(upload, &IDS[..counts[uploads - 1]]),
+                None => ok(r#"{"address":"x","files":[]}"#),
+            },
+            _ => deleted(),
+        });
+        let uploaded = client_of(eager(&server.url())).upload_jar(file.path()).wait();
+        (lines(&server), uploaded)
+    };
+    // The first one's copy turns up late, together with the second one's.
+    let (requests, id) = upload([0, 2]);
+    assert_eq!(id.unwrap(), "1.jar");
+    assert_eq!(requests, [JARS, UPLOAD, JARS, UPLOAD, JARS, JARS, &delete("2.jar")]);
+    // The second one never arrived, or will yet.
+    let (requests, id) = upload([0, 1]);
+    assert_eq!(id.unwrap(), "1.jar");
+    assert_eq!(requests, [JARS, UPLOAD, JARS, UPLOAD, JARS, JARS]);
+    // Somebody else uploads the same name.
+    for counts in [[2, 2], [0, 3]] {
+        let (requests, id) = upload(counts);
+        assert_eq!(id.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+        assert!(!requests.iter().any(|line| line.starts_with("DELETE")), "{requests:?}");
+    }
+}
+
+#[test]
 fn a_serialised_plan_without_an_id_is_not_sent_twice() {
     let file = jar_file();
     let (server, client) = playing([lost()]);
