@@ -32,6 +32,9 @@ use crate::rest::request::{Api, Call, Tries, passes};
 const JAR_TYPE: &str = "application/x-java-archive";
 const GRAPH_TYPE: &str = "application/octet-stream";
 
+/// How often copies of an upload are looked for that may still arrive.
+const LOOKS_FOR_COPIES: u32 = 3;
+
 impl Api {
     pub(crate) async fn submit(
         self: &Arc<Self>,
@@ -147,11 +150,19 @@ impl Api {
         id: &str,
         tries: &Tries,
     ) -> Result<()> {
+        let mut doubtful = tries.doubtful();
         // What was on its way when its connection broke may still be arriving.
-        self.core.sleep(self.retry.strategy.wait_time(1)).await;
-        let mut copies = self.jars_named(operating, name).await?;
-        copies.retain(|jar| jar != id && !before.contains(jar));
-        if copies.len() <= tries.doubtful() {
+        for look in 1..=LOOKS_FOR_COPIES {
+            if doubtful == 0 {
+                break;
+            }
+            self.core.sleep(self.retry.strategy.wait_time(look)).await;
+            let mut copies = self.jars_named(operating, name).await?;
+            copies.retain(|jar| jar != id && !before.contains(jar));
+            if copies.len() > doubtful {
+                break;
+            }
+            doubtful -= copies.len();
             for copy in copies {
                 self.delete_jar(operating, &copy).await?;
             }

@@ -297,7 +297,7 @@ fn copies_are_ours_as_long_as_they_are_no_more_than_lost_answers() {
     // The second one never arrived, or will yet.
     let (requests, id) = upload([0, 1]);
     assert_eq!(id.unwrap(), "1.jar");
-    assert_eq!(requests, [JARS, UPLOAD, JARS, UPLOAD, JARS, JARS]);
+    assert_eq!(requests, [JARS, UPLOAD, JARS, UPLOAD, JARS, JARS, JARS, JARS]);
     // Somebody else uploads the same name.
     for counts in [[2, 2], [0, 3]] {
         let (requests, id) = upload(counts);
