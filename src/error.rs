@@ -343,7 +343,7 @@ impl Error {
         &self.0.server_errors
     }
 
-    /// The server's stack trace, whole, if it sent one.
+    /// The server's stack trace, whole, if it sent one; the end of its log, if the error is of a process that ended.
     pub fn stack_trace(&self) -> Option<&str> {
         self.0.stack_trace.as_deref().or_else(|| self.0.server_errors.last().map(String::as_str))
     }

@@ -109,8 +109,9 @@ impl ClientSettings {
 /// A Flink cluster on this machine: JobManager and TaskManagers as processes, and the client to work with them.
 ///
 /// Made by a [`StandaloneClusterDescriptor`](crate::StandaloneClusterDescriptor). Dropping one that was deployed ends
-/// the cluster, and so does the end of this process, whatever that is: a panic, Ctrl-C, `kill -9`. Dropping one that was
-/// [retrieved](crate::ClusterDescriptor::retrieve) or deployed [detached](crate::StandaloneClusterDescriptor::detached)
+/// the cluster, and so does the end of this process, whatever that is: a panic, Ctrl-C, `kill -9`. The drop waits until
+/// the processes are gone, mostly a second and never more than 15 s; not on a thread of this library. Dropping one that
+/// was [retrieved](crate::ClusterDescriptor::retrieve) or deployed [detached](crate::StandaloneClusterDescriptor::detached)
 /// leaves it running.
 ///
 /// [`close`](ClusterClientProvider::close) closes the client alone; [`kill`](Self::kill) ends the cluster.

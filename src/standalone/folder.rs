@@ -13,6 +13,8 @@ use crate::ids::JobId;
 const TAIL_BYTES: u64 = 64 * 1024;
 /// So much of it is shown.
 const TAIL_LINES: usize = 60;
+/// So much is shown of what comes before the line that says most.
+const LINES_BEFORE: usize = 20;
 
 /// The folder of one cluster, for nobody but its owner.
 #[derive(Clone, Debug)]
@@ -90,11 +92,14 @@ impl WorkingFolder {
         fs::read_to_string(self.path.join(name)).ok()?.trim().parse().ok()
     }
 
+    /// The end of a process's log, of some thousand lines.
+    pub(super) fn log_end(&self, process: &str) -> String {
+        end_of(&self.log(process)).unwrap_or_default()
+    }
+
     /// The last lines of a process's log.
     pub(super) fn log_tail(&self, process: &str) -> String {
-        let text = end_of(&self.log(process)).unwrap_or_default();
-        let lines: Vec<&str> = text.trim_end().lines().collect();
-        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+        last_lines(&self.log_end(process), TAIL_LINES)
     }
 
     /// Keeps the folder when the cluster goes.
@@ -106,8 +111,16 @@ impl WorkingFolder {
 
     pub(super) fn remove_if_temporary(&self) {
         if self.temporary && !self.path.join("run/keep").exists() {
-            // A cluster that ended well has removed it itself.
-            let _ = fs::remove_dir_all(&self.path);
+            self.remove();
+        }
+    }
+
+    /// Removes it, if a cluster that ended well has not done so itself.
+    pub(super) fn remove(&self) {
+        if let Err(error) = fs::remove_dir_all(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            log::warn!("cannot remove {}: {error}", self.path.display());
         }
     }
 }
@@ -132,6 +145,7 @@ fn check(path: &Path) -> Result<()> {
 }
 
 fn private_folder(path: &Path) -> io::Result<()> {
+    #[cfg_attr(not(unix), allow(unused_mut))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -155,9 +169,22 @@ fn end_of(file: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The line of a log's end that says most: the last cause of an exception, or else an error, or else the last line.
-pub(super) fn telling_line(tail: &str) -> Option<&str> {
-    let lines = || tail.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+fn last_lines(text: &str, most: usize) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(most)..].join("\n")
+}
+
+/// The line that says most, and the last lines: with that one, even if Flink printed all of its threads after it.
+pub(super) fn tell(end: &str) -> (Option<&str>, String) {
+    let mut before = end.len();
+    let telling = telling_line(end).inspect(|line| before = end.find(*line).unwrap_or(before));
+    let since = end[before..].lines().count() + LINES_BEFORE;
+    (telling, last_lines(end, since.clamp(TAIL_LINES, 10 * TAIL_LINES)))
+}
+
+/// The last cause of an exception, or else an error, or else the last line.
+fn telling_line(end: &str) -> Option<&str> {
+    let lines = || end.lines().rev().map(str::trim).filter(|line| !line.is_empty());
     lines()
         .find(|line| line.starts_with("Caused by: "))
         .or_else(|| lines().find(|line| line.contains("Exception: ") || line.contains("Error: ")))
@@ -262,6 +289,19 @@ mod tests {
         assert_eq!(telling_line("a\n22:04 ERROR no\nb"), Some("22:04 ERROR no"));
         assert_eq!(telling_line("a\nb\n \n"), Some("b"));
         assert_eq!(telling_line("\n"), None);
+    }
+
+    #[test]
+    fn the_cause_is_shown_even_if_all_threads_were_printed_after_it() {
+        let threads = "\tat a.B.c(D.java:1)\n".repeat(200);
+        let end = format!("first\n{}Caused by: x.Y: too late\n{threads}last\n", "before\n".repeat(100));
+        let (telling, tail) = tell(&end);
+        assert_eq!(telling, Some("Caused by: x.Y: too late"));
+        assert!(tail.starts_with("before\n") && tail.ends_with("\nlast"), "{tail}");
+        assert_eq!(tail.lines().count(), LINES_BEFORE + 202);
+        let (telling, tail) = tell("one\ntwo\n");
+        assert_eq!((telling, &*tail), (Some("two"), "one\ntwo"));
+        assert_eq!(tell(""), (None, String::new()));
     }
 
     #[test]

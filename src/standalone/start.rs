@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::cluster::{ClientSettings, LocalClusterId, StandaloneCluster};
 use super::distribution::Distribution;
-use super::folder::{WorkingFolder, argument_file, telling_line};
+use super::folder::{WorkingFolder, argument_file, tell};
 use super::java::{Java, Places};
 use super::memory::{TaskManagerMemory, job_manager_flags};
 use super::processes::{self, Process, SUPERVISOR};
@@ -22,7 +22,7 @@ use crate::ids::JobId;
 use crate::pending::operation::{Operating, Phase};
 use crate::plan::ExecutionPlan;
 use crate::rest::client::RestClusterClient;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, timer};
 use crate::specification::ClusterSpecification;
 
 const SESSION: &str = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint";
@@ -55,7 +55,8 @@ appender.console.layout.type=PatternLayout
 appender.console.layout.pattern=%d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %-60c %x - %m%n
 ";
 
-/// A port that was free a moment ago can be taken by the time Flink wants it.
+/// A port that was free a moment ago can be taken by the time Flink wants it, and Flink gives up a part of its start
+/// after 10 s, which a busy machine may not give it.
 const ATTEMPTS: u32 = 3;
 
 /// How long `java -version` may take.
@@ -91,6 +92,7 @@ impl Order {
         let distribution = Distribution::find(&self.home)?;
         let java = self.java.find()?;
         operating.enter(Phase::Sending);
+        let deadline = timer::after(self.limit);
         let mut attempt = 1;
         let mut checked = false;
         let prepared = Prepared { distribution, java };
@@ -98,7 +100,7 @@ impl Order {
             let folder = WorkingFolder::create(self.parent.as_deref())?;
             if !checked {
                 if let Err(error) = check_java(&prepared.java, &folder, &runtime).await {
-                    let _ = fs::remove_dir_all(folder.path());
+                    folder.remove();
                     return Err(error);
                 }
                 checked = true;
@@ -108,12 +110,18 @@ impl Order {
                 Ok(made) => made,
                 Err(error) => {
                     // Nothing has run in it.
-                    let _ = fs::remove_dir_all(folder.path());
+                    folder.remove();
                     return Err(error);
                 }
             };
-            match self.launch(&prepared, folder, &settings, &names, &operating, &runtime).await {
-                Err(Failure { port_taken: true, .. }) if attempt < ATTEMPTS => attempt += 1,
+            match self.launch(&prepared, folder, &settings, &names, &operating, deadline).await {
+                Err(Failure { error, another: Some(folder) })
+                    if attempt < ATTEMPTS && Instant::now() < deadline =>
+                {
+                    log::info!("starting the cluster once more: {error}");
+                    folder.remove();
+                    attempt += 1;
+                }
                 Err(failure) => return Err(failure.error),
                 Ok(cluster) => return Ok(cluster),
             }
@@ -167,13 +175,14 @@ impl Order {
         settings: &Settings,
         names: &[String],
         operating: &Operating,
-        runtime: &Runtime,
+        deadline: Instant,
     ) -> Result<StandaloneCluster, Failure> {
+        let runtime = Runtime::shared();
         let environment = environment(&prepared.distribution, &folder, self.application.is_some());
         let java = &prepared.java.executable;
         let launched = processes::launch(folder.path(), java, &environment, folder.temporary, names)?;
         let running = Running::owned(folder, launched);
-        let started = self.follow(prepared, &running, settings, names, operating, runtime).await;
+        let started = self.follow(prepared, &running, settings, names, operating, deadline).await;
         match started {
             Ok((client, record)) => {
                 let cluster = StandaloneCluster::new(running, client, &record);
@@ -202,9 +211,9 @@ impl Order {
         settings: &Settings,
         names: &[String],
         operating: &Operating,
-        runtime: &Runtime,
+        deadline: Instant,
     ) -> Result<(RestClusterClient<LocalClusterId>, Record), Unready> {
-        let deadline = Instant::now() + self.limit;
+        let runtime = Runtime::shared();
         operating.enter(Phase::Polling);
         for name in names {
             let pid = format!("run/{name}.pid");
@@ -287,7 +296,7 @@ impl Order {
 
     fn failure(&self, unready: Unready, folder: &WorkingFolder, settings: &Settings) -> Failure {
         let (message, log) = match unready {
-            Unready::Failed(error) => return Failure { error, port_taken: false },
+            Unready::Failed(error) => return Failure { error, another: None },
             Unready::Ended(name) => {
                 let status = match folder.number(&format!("run/{name}.exit")) {
                     Some(status) => format!(" with exit code {status}"),
@@ -300,33 +309,36 @@ impl Order {
                 (format!("not ready within {:?}: {what}", self.limit), log.to_owned())
             }
         };
-        let tail = folder.log_tail(&log);
+        let end = folder.log_end(&log);
         // In Flink's words, with the port that was chosen for it.
         let port_taken = settings
             .chosen_ports
             .iter()
-            .any(|(_, port)| tail.contains("BindException") && tail.contains(&format!("port range {port}")));
-        let message = match telling_line(&tail) {
+            .any(|(_, port)| end.contains("BindException") && end.contains(&format!("port range {port}")));
+        let gave_up = end.contains("Could not create actor system")
+            && end.contains("TimeoutException: Futures timed out");
+        let (telling, tail) = tell(&end);
+        let message = match telling {
             Some(line) => format!("{message}: {line}"),
             None => message,
         };
         let error = Error::new(ErrorKind::Process, message)
             .with_hint(format!("the whole log is {}", folder.log(&log).display()))
             .with_stack_trace(tail);
-        Failure { error, port_taken }
+        Failure { error, another: (port_taken || gave_up).then(|| folder.clone()) }
     }
 }
 
 /// Why an attempt failed.
 struct Failure {
     error: Error,
-    /// Another attempt finds other ports.
-    port_taken: bool,
+    /// Another attempt finds other ports, or more time; it needs no folder of this one.
+    another: Option<WorkingFolder>,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, port_taken: false }
+        Self { error, another: None }
     }
 }
 

@@ -17,7 +17,7 @@ use flink_client::{
 };
 use tempfile::TempDir;
 
-use crate::support::{Environment, until};
+use crate::support::{ClientKeys, Environment, TlsMode, until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -326,6 +326,43 @@ fn a_port_of_the_callers_is_the_clusters_and_a_taken_one_is_an_error() {
         error.to_string().contains(&format!("rest.port is {free}, and that port cannot be had")),
         "{error}"
     );
+
+    // Whoever knows its id can kill it, and its owner sees that.
+    let pids = Pids::of(&cluster);
+    descriptor.kill_cluster(cluster.cluster_id()).wait().unwrap();
+    pids.assert_gone();
+    assert!(!cluster.is_running());
+    cluster.kill().wait().expect("nothing is left to do");
+}
+
+#[test]
+fn a_cluster_with_tls_is_ready_for_those_who_say_whom_they_trust() {
+    let parent = folder();
+    let keys = ClientKeys::make(&parent.path().join("keys"));
+    let entries = ClientKeys::settings(&parent.path().join("keys"), TlsMode::Mutual);
+    let entries: Vec<_> = entries.iter().map(|(key, value)| (&**key, &**value)).collect();
+    let descriptor = descriptor_with(&entries).client(move |builder| {
+        builder
+            .trusted_certificates(&keys.server_certificate)
+            .client_certificate(&keys.certificate, &keys.key)
+    });
+    let cluster = descriptor.deploy_session_cluster(&ClusterSpecification::new()).wait().unwrap();
+    assert!(cluster.web_interface_url().starts_with("https://127.0.0.1:"), "{cluster:?}");
+    assert!(cluster.cluster_client().unwrap().list_jobs().wait().unwrap().is_empty());
+    let found = descriptor.retrieve(cluster.cluster_id()).unwrap();
+    assert_eq!(found.cluster_client().unwrap().overview().wait().unwrap().slots_total, 1);
+}
+
+#[test]
+fn an_application_ends_its_cluster_if_the_configuration_says_so() {
+    let descriptor = descriptor_with(&[("execution.shutdown-on-application-finish", "true")]);
+    let plan = stateful().job_id(JobId::random());
+    let cluster = descriptor.deploy_application_cluster(&ClusterSpecification::new(), plan).wait().unwrap();
+    let pids = Pids::of(&cluster);
+    let client = cluster.cluster_client().unwrap();
+    client.cancel(cluster.job_id().expect("it was chosen")).wait().unwrap();
+    pids.await_gone();
+    until("the temporary folder to be gone", LIMIT, || (!cluster.folder().exists()).then_some(()));
 }
 
 /// Kills a detached cluster, also when a test fails before it does.

@@ -33,7 +33,7 @@ pub(crate) struct ClientKeys {
 
 impl ClientKeys {
     /// Makes keys and key stores in `folder`.
-    pub(super) fn make(folder: &Path) -> Self {
+    pub(crate) fn make(folder: &Path) -> Self {
         fs::create_dir_all(folder).expect("the folder can be made");
         let environment = Environment::get();
         let output = environment
@@ -53,7 +53,7 @@ impl ClientKeys {
     }
 
     /// Flink's configuration for a server with the keys in `folder`.
-    pub(super) fn settings(folder: &Path, mode: TlsMode) -> Vec<(String, String)> {
+    pub(crate) fn settings(folder: &Path, mode: TlsMode) -> Vec<(String, String)> {
         let mut settings = vec![
             ("enabled", "true".to_owned()),
             ("keystore", folder.join("server.p12").display().to_string()),
