@@ -223,7 +223,7 @@ impl Order {
                 let known = running.folder.number(&pid).and_then(|pid| Process::of(name, pid));
                 match known {
                     Some(process) => running.add(process),
-                    None if exited => return Err(Unready::Ended(name.clone())),
+                    None if exited => return Err(Unready::ended(running, name.clone())),
                     None if !supervised(running) => return Err(Unready::Ended(SUPERVISOR.into())),
                     None if Instant::now() > deadline => {
                         return Err(Unready::Late(Box::default()));
@@ -238,7 +238,7 @@ impl Order {
         let mut seen = Seen::default();
         loop {
             if let Some(name) = running.first_ended(names) {
-                return Err(Unready::Ended(name));
+                return Err(Unready::ended(running, name));
             }
             match self.is_ready(&probe, running, &mut seen).await {
                 Ok(true) => break,
@@ -348,6 +348,15 @@ enum Unready {
     Ended(String),
     Late(Box<Seen>),
     Failed(Error),
+}
+
+impl Unready {
+    /// Before anything is asked to end. Without its JobManager the supervisor ends a cluster, so that the others have
+    /// ended too, perhaps seen first; but the JobManager's exit code is written before.
+    fn ended(running: &Running, name: String) -> Self {
+        let job_manager = running.folder.number(&format!("run/{JOB_MANAGER}.exit")).is_some();
+        Self::Ended(if job_manager { JOB_MANAGER.to_owned() } else { name })
+    }
 }
 
 impl From<Error> for Unready {
