@@ -49,6 +49,13 @@ use crate::savepoint::{
 /// submissions are made safe to repeat. Every attempt is limited, an operation is not: limit it with
 /// [`Pending::timeout`] or [`Pending::wait_timeout`].
 ///
+/// # Errors of every operation
+///
+/// Beside what each one's `# Errors` lists: the families [`is_connection`](Error::is_connection) and
+/// [`is_authentication`](Error::is_authentication), and where something else than Flink's REST API answers, mostly
+/// [`ErrorKind::Decode`], [`ErrorKind::Redirected`] or [`ErrorKind::Unsupported`]. What changes the cluster can be
+/// [`ErrorKind::OutcomeUnknown`] when answers are lost.
+///
 /// # Examples
 /// ```no_run
 /// use flink_client::prelude::*;
