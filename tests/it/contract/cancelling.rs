@@ -1,6 +1,6 @@
 //! Cancelling jobs.
 
-use flink_client::{ApplicationStatus, ClusterClientExt, ErrorKind, JobStatus, SavepointFormatType};
+use flink_client::{ApplicationStatus, ClusterClientExt, Error, ErrorKind, JobStatus, SavepointFormatType};
 
 use super::Target;
 use super::scene::{Job, Soon, directory, names, of_kind, until};
@@ -27,10 +27,18 @@ pub(crate) fn a_cancelled_job_may_be_cancelled_again(t: &dyn Target) {
     assert_eq!(job.status(), JobStatus::Canceled);
 }
 
+/// Why the job that has ended is not cancelled. Its result may be there a moment before its JobManager has gone, which
+/// takes any order.
+#[track_caller]
+fn refused_to_be_cancelled(job: &Job) -> Error {
+    let refusal = until("a refusal", || job.client.cancel(job.id).soon().err());
+    names(&refusal, job.id);
+    of_kind(refusal, ErrorKind::JobAlreadyTerminal)
+}
+
 pub(crate) fn a_finished_job_cannot_be_cancelled(t: &dyn Target) {
     let job = Job::finished(t);
-    let error = job.client.cancel(*job).refused(ErrorKind::JobAlreadyTerminal);
-    names(&error, *job);
+    let error = refused_to_be_cancelled(&job);
     assert!(error.to_string().contains("FINISHED"), "{error}");
     assert!(error.is_job() && !error.is_retryable());
     job.client.cancel_if_running(*job).done();
@@ -39,8 +47,7 @@ pub(crate) fn a_finished_job_cannot_be_cancelled(t: &dyn Target) {
 
 pub(crate) fn a_failed_job_cannot_be_cancelled(t: &dyn Target) {
     let job = Job::failed(t);
-    let error = job.client.cancel(*job).refused(ErrorKind::JobAlreadyTerminal);
-    names(&error, *job);
+    let error = refused_to_be_cancelled(&job);
     assert!(error.to_string().contains("FAILED"), "{error}");
     job.client.cancel_if_running(*job).done();
     assert_eq!(job.status(), JobStatus::Failed);

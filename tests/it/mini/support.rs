@@ -11,7 +11,8 @@ use flink_client::mini::{
 use flink_client::{ClusterClient, ClusterClientExt, JobId, JobStatus};
 use tempfile::TempDir;
 
-pub(super) const LONG: Duration = Duration::from_secs(30);
+/// Longer than anything takes on a busy machine whose disk is busy, too.
+pub(super) const LONG: Duration = Duration::from_secs(90);
 
 /// A cluster, a client of it, and a directory that is gone with them.
 pub(super) struct Lab {

@@ -15,13 +15,18 @@ pub(super) fn differences(real: &Value, mini: &Value) -> Vec<String> {
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
-        Value::Array(elements) => elements.first().map(shape).into_iter().collect(),
+        Value::Array(elements) => fullest(elements).map(shape).into_iter().collect(),
         Value::Number(_) => "number".into(),
         Value::String(text) if text == "NaN" => "number".into(),
         Value::String(_) => "text".into(),
         Value::Bool(_) => "boolean".into(),
         Value::Null => Value::Null,
     }
+}
+
+/// The first of those elements that have most members: a checkpoint in progress lacks what one has that is complete.
+fn fullest(elements: &[Value]) -> Option<&Value> {
+    elements.iter().rev().max_by_key(|element| element.as_object().map_or(0, Map::len))
 }
 
 fn compare(path: &str, real: &Value, mini: &Value, found: &mut Vec<String>) {
