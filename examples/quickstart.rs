@@ -5,22 +5,24 @@
 //! ```
 //!
 //! It needs Rust alone: the cluster is a mini cluster in this process, which runs a stand-in, written in Rust, for the
-//! program that the jar would have. With a `RestClusterClient` in place of the `MiniClusterClient`, and a real jar,
-//! [`life_of_a_job`] does the same on a real Flink.
+//! program that the jar would have, and serves Flink's REST API on loopback. With the address of a real Flink, and a real
+//! jar, the client does the same there.
 
 use std::time::Duration;
 use std::{env, fs, process};
 
 use flink_client::mini::{EMPTY_JAR, MiniCluster, MiniClusterConfiguration, MiniJob};
 use flink_client::prelude::*;
-use flink_client::{Error, ExecutionPlan, Result, SavepointFormatType};
+use flink_client::{Error, ExecutionPlan, RestClusterClient, Result, SavepointFormatType};
 
 fn main() -> Result<()> {
-    let cluster = MiniCluster::start(MiniClusterConfiguration::new())?;
+    // On any free port.
+    let cluster = MiniCluster::start(MiniClusterConfiguration::new().rest_port(0))?;
     // Counts, and keeps its count in state: so a savepoint has something to save.
     cluster.register_program("com.acme.Counter", |_program| {
         MiniJob::new("counter").vertex("count", 1, |task| {
             let count = task.value_state("count", "count", 0_i64)?;
+            task.long_maximum("restored").add(count.get());
             while task.keep_running()? {
                 count.update(|count| *count += 1);
                 task.long_maximum("count").add(count.get());
@@ -29,8 +31,8 @@ fn main() -> Result<()> {
             Ok(())
         })
     });
-    let client = cluster.client();
-    println!("a mini cluster with {} slot runs", cluster.slots_total());
+    let client = RestClusterClient::connect(cluster.rest_address().unwrap_or_default())?;
+    println!("a mini cluster with {} slot runs at {}", cluster.slots_total(), client.web_interface_url());
 
     let folder = env::temp_dir().join(format!("flink-client-quickstart-{}", process::id()));
     fs::create_dir_all(&folder).map_err(Error::other)?;
@@ -69,6 +71,7 @@ fn life_of_a_job(client: &impl ClusterClientExt, plan: &ExecutionPlan, savepoint
     let watching = client.clone();
     let result = client.cancel(restored).and_then(move |_| watching.job_result(restored)).wait()?;
     println!("cancelled after {:?}: {}", result.net_runtime, result.application_status);
+    println!("    restored at {}", result.accumulators.value("restored")?);
     println!("    counted to {}", result.accumulators.value("count")?);
     list(client)
 }

@@ -111,7 +111,7 @@ pub struct JobStatusMessage {
         rename = "last-modification",
         default,
         deserialize_with = "wire::time_or_never",
-        serialize_with = "wire::write::time"
+        serialize_with = "wire::write::time_or_zero"
     )]
     pub last_modification: Option<i64>,
     /// How many of the job's tasks are in which state.

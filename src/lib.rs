@@ -180,7 +180,8 @@
 //!
 //! A [`MiniCluster`] runs stand-ins, written in Rust and registered under the entry classes of your programs, and answers
 //! as Flink does, in milliseconds. Write your tool against `impl ClusterClient` or `Arc<dyn ClusterClient>`, and give it a
-//! [`MiniClusterClient`](mini::MiniClusterClient) in tests. See [`mini`].
+//! [`MiniClusterClient`](mini::MiniClusterClient) in tests. What is another process, or in another language, finds it over
+//! Flink's REST API, with [`rest_port`](MiniClusterConfiguration::rest_port). See [`mini`].
 //!
 //! # TLS and authentication
 //!

@@ -172,7 +172,7 @@ pub struct TaskManagerInfo {
         rename = "timeSinceLastHeartbeat",
         default,
         deserialize_with = "wire::time_or_never",
-        serialize_with = "wire::write::time"
+        serialize_with = "wire::write::time_or_zero"
     )]
     pub last_heartbeat: Option<i64>,
     /// How many slots it has.

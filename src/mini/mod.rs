@@ -54,6 +54,8 @@
 //! connection, 256 at most.
 //!
 //! # What is not as in Flink
+//! - Over REST: there is no dashboard, no log and no profiler, nothing is cached, and a serialised graph (`POST /jobs`,
+//!   `flink run`) is refused: what runs is a jar's stand-in.
 //! - A failure restarts the whole job, as Flink does when all tasks are connected; there is no failover by region.
 //! - State is written as JSON, in a format of its own: a savepoint of a mini cluster is for mini clusters only.
 //! - Slots are given to a job all at once, in the order in which jobs ask; a job that is small enough may overtake.

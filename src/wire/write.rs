@@ -15,6 +15,11 @@ pub(crate) fn time<S: Serializer>(time: &Option<i64>, serializer: S) -> Result<S
     serializer.serialize_i64(time.unwrap_or(-1))
 }
 
+/// Of a few that is 0: a job's last change, a TaskManager's last heartbeat.
+pub(crate) fn time_or_zero<S: Serializer>(time: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(time.unwrap_or(0))
+}
+
 pub(crate) fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(whole_millis(*duration))
 }

@@ -69,6 +69,7 @@ fn beyond_the_most_connections_the_one_that_was_idle_longest_makes_room() {
     let served = served(|limits| limits.connections = 2);
     let mut first = served.connect();
     assert_eq!(asked(&mut first).as_deref(), NOT_FOUND);
+    eventually("the first is idle", || served.server.counts() == (1, 1));
     let mut second = served.connect();
     assert_eq!(asked(&mut second).as_deref(), NOT_FOUND);
     eventually("both are idle", || served.server.counts() == (2, 2));
