@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Gets what the tests against a real Flink need: Flink's jars, a JDK, the compiled test jobs.
 #
-#   tests/flink.sh                        provisions every version and says where each is
-#   tests/flink.sh VERSION                provisions one of them
+#   tests/flink.sh                        provisions the versions that tests/all.sh runs and says where each is
+#   tests/flink.sh VERSION                provisions one of them, or another that is known here
 #   tests/flink.sh VERSION COMMAND ...    provisions it, then runs COMMAND with the environment of the live tests:
 #                                         tests/flink.sh 2.3.0 cargo test --test live
 #
@@ -11,7 +11,8 @@
 # installed.
 set -euo pipefail
 
-ALL_VERSIONS=(2.3.0 1.20.5)
+USUAL_VERSIONS=(2.3.0 1.20.5)
+OTHER_VERSIONS=(2.2.1 2.1.3 2.0.2 1.19.3)
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${FLINK_CLIENT_CACHE:-$root/.flink}
 
@@ -25,8 +26,12 @@ fail() {
 archive_of() {
     case $1 in
     2.3.0) echo "only-binary sha256:38ece876553286b3a285cf344c2d2038f8a7ca10da5df54d5107250386d64151" ;;
+    2.2.1) echo "only-binary sha256:74dc5546fbd9add8fbcdf1222a237e09491f9b80296241aef8676ec56f8e686e" ;;
+    2.1.3) echo "no-binary sha256:b48d3944755b9303f99d205ea1a9bcb798fc563a872c782393fb466f16d4f91c" ;;
+    2.0.2) echo "no-binary sha256:64dced9d0324a5f23f84e9cdf444d3fd64632169e477f001c21b422f39b995ba" ;;
     1.20.5) echo "no-binary sha256:e6aee62ea1a1fe7b32e28894ad079f3f1a50a372a4caac3df52405267f4228c8" ;;
-    *) fail "unknown Flink version '$1': one of ${ALL_VERSIONS[*]}" ;;
+    1.19.3) echo "no-binary sha256:4a58e3a1fb7d83340bc96b6c080624c6d792d69fae5d294b96224775204a9c60" ;;
+    *) fail "unknown Flink version '$1': one of ${USUAL_VERSIONS[*]} ${OTHER_VERSIONS[*]}" ;;
     esac
 }
 
@@ -88,7 +93,7 @@ fetch() { # VERSION FOLDER-TO-MAKE
     no-binary)
         mkdir "$work/unpacked"
         tar xzf "$work"/archive/*.tar.gz -C "$work/unpacked"
-        mv "$work/unpacked/apache_flink_libraries-$version/deps" "$home"
+        mv "$work"/unpacked/apache[-_]flink[-_]libraries-"$version"/deps "$home"
         ;;
     esac
 }
@@ -141,7 +146,7 @@ elif [ $# = 1 ]; then
     versions=("$1")
     shift
 else
-    versions=("${ALL_VERSIONS[@]}")
+    versions=("${USUAL_VERSIONS[@]}")
 fi
 
 need_jdk
