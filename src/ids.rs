@@ -107,7 +107,7 @@ id! {
     IntermediateDataSetId, "a data set id"
 }
 id! {
-    /// Names an application of Flink 2.x: a main program and the jobs that it runs.
+    /// Names an application of Flink 2.3: a main program and the jobs that it runs.
     ApplicationId, "an application id"
 }
 

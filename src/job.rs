@@ -117,10 +117,10 @@ pub struct JobStatusMessage {
     /// How many of the job's tasks are in which state.
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub tasks: TaskCounts,
-    /// `STREAMING` or `BATCH`; Flink 2.x.
+    /// `STREAMING` or `BATCH`; Flink 2.3.
     #[serde(rename = "jobType", default, deserialize_with = "wire::name_or_none")]
     pub job_type: Option<Cow<'static, str>>,
-    /// `Default`, `Adaptive` or `AdaptiveBatch`; Flink 2.x.
+    /// `Default`, `Adaptive` or `AdaptiveBatch`; Flink 2.3.
     #[serde(rename = "schedulerType", default, deserialize_with = "wire::name_or_none")]
     pub scheduler_type: Option<Cow<'static, str>>,
     /// Operators of an adaptive batch job that have no vertex yet; Flink 2.x.

@@ -29,13 +29,13 @@ pub struct JobResult {
     pub accumulators: Accumulators,
     /// Why it failed, if it did.
     pub failure_cause: Option<FailureCause>,
-    /// The job's name; Flink 2.x.
+    /// The job's name; Flink 2.3.
     pub job_name: Option<String>,
-    /// The application that it belonged to; Flink 2.x.
+    /// The application that it belonged to; Flink 2.3.
     pub application_id: Option<ApplicationId>,
-    /// When it started (milliseconds since 1970 in UTC); Flink 2.x.
+    /// When it started (milliseconds since 1970 in UTC); Flink 2.3.
     pub start_time: Option<i64>,
-    /// When it ended (milliseconds since 1970 in UTC); Flink 2.x.
+    /// When it ended (milliseconds since 1970 in UTC); Flink 2.3.
     pub end_time: Option<i64>,
 }
 

@@ -127,13 +127,13 @@ impl ExecutionPlan {
 
     /// Says that the program executes several jobs, each of which is to get an id of its own.
     ///
-    /// An id that is chosen beforehand, as by default, is given to all jobs of a program: Flink 2.x refuses the second
-    /// one with [`ErrorKind::ProgramFailed`], and Flink 1.x takes it for the first one once more and never runs it. With
+    /// An id that is chosen beforehand, as by default, is given to all jobs of a program: Flink 2.3 refuses the second
+    /// one with [`ErrorKind::ProgramFailed`], and earlier ones take it for the first once more and never run it. With
     /// this, no id is sent, all jobs run, and the submission completes with the id of the first.
     ///
     /// What is lost is that a lost answer does no harm: nothing tells the cluster or this client whether it has run the
     /// program already. So the run is sent once, and if its answer is lost the error is
-    /// [`ErrorKind::OutcomeUnknown`], without an id to look by: list the jobs before it is done again. On Flink 2.x
+    /// [`ErrorKind::OutcomeUnknown`], without an id to look by: list the jobs before it is done again. On Flink 2.3
     /// [`run_application`](crate::RestClusterClient::run_application) runs such a program without that loss.
     ///
     /// # Examples

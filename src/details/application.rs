@@ -1,4 +1,4 @@
-//! Applications of Flink 2.x: a main program and the jobs that it runs.
+//! Applications of Flink 2.3: a main program and the jobs that it runs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -179,7 +179,7 @@ pub struct TaskManagerInfo {
     pub slots_number: u32,
     /// How many of these are free.
     pub free_slots: u32,
-    /// How many tasks it runs; Flink 2.x.
+    /// How many tasks it runs; Flink 2.3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned_tasks: Option<u32>,
     /// All that its slots have.
@@ -274,7 +274,7 @@ pub struct SlotInfo {
     /// What it has.
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub resource: ResourceProfile,
-    /// How many tasks run in it; Flink 2.x.
+    /// How many tasks run in it; Flink 2.3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned_tasks: Option<u32>,
 }

@@ -97,10 +97,10 @@ pub struct JobDetails {
     /// Its graph.
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub plan: JobPlan,
-    /// The application that it belongs to; Flink 2.x, and only when the job has left `INITIALIZING`.
+    /// The application that it belongs to; Flink 2.3, and only when the job has left `INITIALIZING`.
     #[serde(rename = "application-id", default)]
     pub application_id: Option<ApplicationId>,
-    /// `Default`, `Adaptive` or `AdaptiveBatch`; Flink 2.x.
+    /// `Default`, `Adaptive` or `AdaptiveBatch`; Flink 2.3.
     #[serde(rename = "schedulerType", default, deserialize_with = "wire::name_or_none")]
     pub scheduler_type: Option<Cow<'static, str>>,
     /// Operators of an adaptive batch job that have no vertex yet; Flink 2.x.

@@ -115,7 +115,8 @@ impl MiniClusterConfiguration {
         self
     }
 
-    /// The version of Flink that the cluster says it is, where the wire differs. Defaults to 2.3.0.
+    /// The version of Flink that the cluster says it is. Its answers are those of 1.20 for any 1.x, and those of 2.3 for
+    /// any 2.x. Defaults to 2.3.0.
     pub fn flink_version(mut self, version: FlinkVersion) -> Self {
         self.flink_version = version;
         self

@@ -129,12 +129,12 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
         self.start(operating, |api, operating| async move { api.jar_plan(&operating, &plan).await })
     }
 
-    /// Runs an uploaded jar as an application of a Flink 2.x cluster: its main method may submit several jobs, and goes
+    /// Runs an uploaded jar as an application of a Flink 2.3 cluster: its main method may submit several jobs, and goes
     /// on after this completes with the application's id. `POST /jars/:jarid/run-application`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] unless `plan` is [`ExecutionPlan::uploaded_jar`];
-    /// [`ErrorKind::JarNotFound`], [`ErrorKind::ProgramFailed`]; [`ErrorKind::Unsupported`] before Flink 2.x.
+    /// [`ErrorKind::JarNotFound`], [`ErrorKind::ProgramFailed`]; [`ErrorKind::Unsupported`] before Flink 2.3.
     pub fn run_application(&self, plan: ExecutionPlan) -> Pending<ApplicationId> {
         self.run_application_as(ApplicationId::random(), plan)
     }
@@ -361,10 +361,10 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
         )
     }
 
-    /// The applications of a Flink 2.x cluster. `GET /applications/overview`.
+    /// The applications of a Flink 2.3 cluster. `GET /applications/overview`.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] before Flink 2.x.
+    /// [`ErrorKind::Unsupported`] before Flink 2.3.
     pub fn list_applications(&self) -> Pending<Vec<ApplicationOverview>> {
         self.read_as(
             Operating::new("listing applications").reading(),
@@ -373,10 +373,10 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
         )
     }
 
-    /// One application of a Flink 2.x cluster, with its jobs. `GET /applications/:applicationid`.
+    /// One application of a Flink 2.3 cluster, with its jobs. `GET /applications/:applicationid`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::Unsupported`] before Flink 2.x.
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Unsupported`] before Flink 2.3.
     pub fn application(&self, id: ApplicationId) -> Pending<ApplicationDetails> {
         self.read(
             Operating::new(format!("asking for application {id}")).reading(),
@@ -384,10 +384,10 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
         )
     }
 
-    /// What went wrong in an application of a Flink 2.x cluster. `GET /applications/:applicationid/exceptions`.
+    /// What went wrong in an application of a Flink 2.3 cluster. `GET /applications/:applicationid/exceptions`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::Unsupported`] before Flink 2.x.
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Unsupported`] before Flink 2.3.
     pub fn application_exceptions(&self, id: ApplicationId) -> Pending<ExceptionHistory> {
         self.read_as(
             Operating::new(format!("asking for the exceptions of application {id}")).reading(),
@@ -396,12 +396,12 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
         )
     }
 
-    /// Cancels an application of a Flink 2.x cluster and its jobs. `POST /applications/:applicationid/cancel`.
+    /// Cancels an application of a Flink 2.3 cluster and its jobs. `POST /applications/:applicationid/cancel`.
     ///
     /// Flink 2.3 has a flaw: cancelling an application whose job could not be initialised ends the JobManager.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], also for one that has ended; [`ErrorKind::Unsupported`] before Flink 2.x.
+    /// [`ErrorKind::NotFound`], also for one that has ended; [`ErrorKind::Unsupported`] before Flink 2.3.
     pub fn cancel_application(&self, id: ApplicationId) -> Pending<Acknowledge> {
         self.read_as(
             Operating::new(format!("cancelling application {id}")),

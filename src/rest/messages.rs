@@ -31,7 +31,7 @@ pub(crate) struct TriggerResponse {
     pub(crate) request_id: TriggerId,
 }
 
-// Applications: Flink 2.x.
+// Applications: Flink 2.3.
 
 /// `GET /applications/overview`.
 #[derive(Debug, Deserialize)]
@@ -125,7 +125,7 @@ pub(crate) struct JobPlanResponse {
     pub(crate) plan: JobPlan,
 }
 
-/// `POST /jars/:jarid/run` and, with an application id, `POST /jars/:jarid/run-application` of Flink 2.x.
+/// `POST /jars/:jarid/run` and, with an application id, `POST /jars/:jarid/run-application` of Flink 2.3.
 ///
 /// Arguments are always a list: Flink 2.x ignores the older `programArgs`, one text, without a word.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -295,7 +295,7 @@ impl Api {
         Ok(self.call::<JobPlanResponse>(operating, &mut Tries::new(), &call).await?.plan)
     }
 
-    /// Runs an uploaded jar as an application of Flink 2.x, under this id.
+    /// Runs an uploaded jar as an application of Flink 2.3, under this id.
     pub(crate) async fn run_application(
         &self,
         operating: &Operating,

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use flink_client::FlinkVersion;
+
 use crate::contract::{self, Client, Flink, Rest, Target};
 use crate::support::{Cluster, Environment, Settings, shared};
 
@@ -29,8 +31,8 @@ struct Shared;
 struct Dedicated(Mutex<Cluster>);
 
 impl Target for Shared {
-    fn flink(&self) -> Flink {
-        if Environment::get().is_flink_1() { Flink::One } else { Flink::Two }
+    fn flink(&self) -> FlinkVersion {
+        Environment::get().version.parse().expect("a version")
     }
 
     fn client(&self) -> Client {
@@ -69,7 +71,7 @@ impl Target for Shared {
 }
 
 impl Target for Dedicated {
-    fn flink(&self) -> Flink {
+    fn flink(&self) -> FlinkVersion {
         Shared.flink()
     }
 

@@ -1,12 +1,12 @@
-//! Applications, which Flink has from 2.x on.
+//! Applications, which Flink has from 2.3 on.
 
 use flink_client::{ApplicationId, ApplicationState, ClusterClientExt, ErrorKind, ExecutionPlan, JobStatus};
 
 use super::scene::{Job, Soon, until};
-use super::{Flink, Rest, Target};
+use super::{APPLICATIONS, Rest, Target};
 
 pub(crate) fn a_server_without_applications_says_so(t: &dyn Target) {
-    if t.flink() == Flink::Two {
+    if t.flink() >= APPLICATIONS {
         // There they are.
         t.rest().list_applications().done();
         return;
@@ -28,7 +28,7 @@ fn reach(rest: &Rest, id: ApplicationId, state: ApplicationState) {
 }
 
 pub(crate) fn an_application_runs_every_job_of_its_program(t: &dyn Target) {
-    if t.flink() == Flink::One {
+    if t.flink() < APPLICATIONS {
         return a_server_without_applications_says_so(t);
     }
     let rest = t.rest();
@@ -62,7 +62,7 @@ pub(crate) fn an_application_runs_every_job_of_its_program(t: &dyn Target) {
 }
 
 pub(crate) fn a_cancelled_application_cancels_its_job(t: &dyn Target) {
-    if t.flink() == Flink::One {
+    if t.flink() < APPLICATIONS {
         return a_server_without_applications_says_so(t);
     }
     let rest = t.rest();
@@ -77,7 +77,7 @@ pub(crate) fn a_cancelled_application_cancels_its_job(t: &dyn Target) {
 }
 
 pub(crate) fn an_unknown_application_is_not_found(t: &dyn Target) {
-    if t.flink() == Flink::One {
+    if t.flink() < APPLICATIONS {
         return a_server_without_applications_says_so(t);
     }
     let (rest, id) = (t.rest(), ApplicationId::random());

@@ -2,8 +2,8 @@
 
 use flink_client::{ClusterClient, ErrorKind, ExecutionState, JobStatus, JobVertexId};
 
+use super::Target;
 use super::scene::{Job, Soon, names, of_kind, until};
-use super::{Flink, Target};
 
 pub(crate) fn the_overview_counts_slots_and_jobs(t: &dyn Target) {
     let job = Job::running(t, "Stateful", &[]);
@@ -20,10 +20,7 @@ pub(crate) fn the_overview_counts_slots_and_jobs(t: &dyn Target) {
 pub(crate) fn the_version_is_the_servers(t: &dyn Target) {
     let configuration = t.rest().dashboard_configuration().done();
     let version = configuration.version().unwrap();
-    match t.flink() {
-        Flink::One => assert_eq!((version.major, version.minor), (1, 20)),
-        Flink::Two => assert_eq!((version.major, version.minor), (2, 3)),
-    }
+    assert_eq!(version, t.flink());
 }
 
 pub(crate) fn the_clusters_configuration_is_told(t: &dyn Target) {

@@ -6,7 +6,7 @@ use flink_client::{ClusterClient, ErrorKind, ExecutionPlan, JobId, JobStatus};
 
 use super::lossy::Lossy;
 use super::scene::{Job, Soon, names, until};
-use super::{Flink, Target};
+use super::{FLINK_2, Target};
 
 /// Has Java write a graph with this id.
 #[track_caller]
@@ -29,12 +29,14 @@ pub(crate) fn a_job_graph_runs_as_the_job_that_it_names(t: &dyn Target) {
 }
 
 /// Flink 1.x has no stream graphs that could be sent.
+/// The kinds of graphs that are taken.
+fn kinds(t: &dyn Target) -> &'static [&'static str] {
+    if t.flink() >= FLINK_2 { &["job-graph", "stream-graph"] } else { &["job-graph"] }
+}
+
 pub(crate) fn a_stream_graph_runs_where_flink_takes_it(t: &dyn Target) {
     let id = JobId::random();
-    let kind = match t.flink() {
-        Flink::One => "job-graph",
-        Flink::Two => "stream-graph",
-    };
+    let kind = if t.flink() >= FLINK_2 { "stream-graph" } else { "job-graph" };
     let plan = ExecutionPlan::serialized(graph(t, kind, id, &[])).with_jar(t.jobs_jar()).job_id(id);
     let job = Job::of_plan(t, plan);
     assert_eq!(*job, id);
@@ -42,11 +44,7 @@ pub(crate) fn a_stream_graph_runs_where_flink_takes_it(t: &dyn Target) {
 }
 
 pub(crate) fn artifacts_reach_the_tasks(t: &dyn Target) {
-    let kinds: &[&str] = match t.flink() {
-        Flink::One => &["job-graph"],
-        Flink::Two => &["job-graph", "stream-graph"],
-    };
-    for kind in kinds {
+    for kind in kinds(t) {
         let id = JobId::random();
         let folder = t.folder("artifacts");
         let known_to_java = folder.join(format!("{id}.txt"));
@@ -128,11 +126,7 @@ pub(crate) fn what_is_no_graph_is_refused(t: &dyn Target) {
 }
 
 pub(crate) fn a_graph_whose_answer_was_lost_is_found_by_the_id_inside_it(t: &dyn Target) {
-    let kinds: &[&str] = match t.flink() {
-        Flink::One => &["job-graph"],
-        Flink::Two => &["job-graph", "stream-graph"],
-    };
-    for kind in kinds {
+    for kind in kinds(t) {
         let id = JobId::random();
         let plan = ExecutionPlan::serialized(graph(t, kind, id, &[])).with_jar(t.jobs_jar());
         let lossy = Lossy::losing(t, "POST /jobs ");

@@ -45,7 +45,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flink_client::mini::MiniClusterId;
-use flink_client::{ClusterClient, RestClusterClient, RestClusterClientConfiguration};
+use flink_client::{ClusterClient, FlinkVersion, RestClusterClient, RestClusterClientConfiguration};
 
 /// Any client. The cluster's name does not matter to a behaviour; it is the one that a mini cluster's client has.
 pub(crate) type Client = Arc<dyn ClusterClient<ClusterId = MiniClusterId>>;
@@ -59,19 +59,17 @@ pub(crate) fn connect(address: &str) -> Rest {
     RestClusterClient::new(configuration.unwrap(), MiniClusterId).expect("nothing to go wrong")
 }
 
-/// Whose answers a target gives: a few differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flink {
-    /// As Flink 1.20.
-    One,
-    /// As Flink 2.3.
-    Two,
-}
+/// The first version of the second line.
+pub(crate) const FLINK_2: FlinkVersion = FlinkVersion::new(2, 0, 0);
+
+/// The first version in which every job runs in an application, which shows in many answers.
+pub(crate) const APPLICATIONS: FlinkVersion = FlinkVersion::new(2, 3, 0);
 
 /// A cluster of which behaviours are expected: at least 16 free slots, no savepoint directory of its own, and slots
 /// that a job waits for no longer than some seconds.
 pub(crate) trait Target: Send + Sync {
-    fn flink(&self) -> Flink;
+    /// Whose answers it gives: a few differ.
+    fn flink(&self) -> FlinkVersion;
 
     /// A client of its own for the caller, who may close it.
     fn client(&self) -> Client;

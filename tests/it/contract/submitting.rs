@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use flink_client::{ClusterClientExt, ErrorKind, ExecutionPlan, JobId, JobStatus};
 
 use super::scene::{Job, Soon, names, of_kind, plan, until};
-use super::{Flink, Target};
+use super::{APPLICATIONS, Target};
 
 pub(crate) fn arguments_reach_the_program_as_they_are(t: &dyn Target) {
     let name = "two words, 'single' and \"double\" quotes, a \\ and a $HOME, ünïcödé";
@@ -83,17 +83,16 @@ pub(crate) fn an_entry_class_that_is_missing_or_no_program_is_a_failed_program(t
     assert!(error.to_string().contains("Main-Class"), "{error}");
 }
 
-/// A job's id is chosen before it is submitted, and all jobs of the program get it: Flink 2 refuses the second one,
-/// Flink 1 takes it for the first one once more.
+/// A job's id is chosen before it is submitted, and all jobs of the program get it: Flink 2.3 refuses the second one,
+/// earlier ones take it for the first one once more.
 pub(crate) fn a_program_of_two_jobs_runs_the_first(t: &dyn Target) {
     let submitted = t.client().submit_job(plan(t, "TwoJobs", &["--prefix", "no more than the "])).soon();
-    let id = match t.flink() {
-        Flink::One => submitted.unwrap(),
-        Flink::Two => {
-            let error = of_kind(submitted.unwrap_err(), ErrorKind::ProgramFailed);
-            assert!(error.to_string().contains("more than one job"), "{error}");
-            error.job_id().expect("the first job")
-        }
+    let id = if t.flink() >= APPLICATIONS {
+        let error = of_kind(submitted.unwrap_err(), ErrorKind::ProgramFailed);
+        assert!(error.to_string().contains("more than one job"), "{error}");
+        error.job_id().expect("the first job")
+    } else {
+        submitted.unwrap()
     };
     let job = Job { client: t.client(), id };
     assert!(job.result().is_success());

@@ -13,8 +13,11 @@ use flink_client::FlinkVersion;
 use flink_client::mini::{MiniCluster, MiniClusterClient, MiniClusterConfiguration};
 use tempfile::TempDir;
 
-use crate::contract::{self, Client, Flink, Rest, Target};
+use crate::contract::{self, Client, Rest, Target};
 use crate::mini::support::jar;
+
+const FLINK_1_20: FlinkVersion = FlinkVersion::new(1, 20, 5);
+const FLINK_2_3: FlinkVersion = FlinkVersion::new(2, 3, 0);
 
 /// The client that calls the cluster directly.
 mod direct {
@@ -26,14 +29,14 @@ mod direct {
         crate::contract::contract_tests!(every, crate::contract_targets::direct::as_flink_2);
     }
 
-    use super::{Flink, Mini, Target};
+    use super::{FLINK_1_20, FLINK_2_3, Mini, Target};
 
     fn as_flink_1() -> Box<dyn Target> {
-        Box::new(Mini::new(Flink::One, false, 16, &[]))
+        Box::new(Mini::new(FLINK_1_20, false, 16, &[]))
     }
 
     fn as_flink_2() -> Box<dyn Target> {
-        Box::new(Mini::new(Flink::Two, false, 16, &[]))
+        Box::new(Mini::new(FLINK_2_3, false, 16, &[]))
     }
 }
 
@@ -59,20 +62,20 @@ mod over_rest {
         }
     }
 
-    use super::{Flink, Mini, Target};
+    use super::{FLINK_1_20, FLINK_2_3, Mini, Target};
 
     fn as_flink_1() -> Box<dyn Target> {
-        Box::new(Mini::new(Flink::One, true, 16, &[]))
+        Box::new(Mini::new(FLINK_1_20, true, 16, &[]))
     }
 
     fn as_flink_2() -> Box<dyn Target> {
-        Box::new(Mini::new(Flink::Two, true, 16, &[]))
+        Box::new(Mini::new(FLINK_2_3, true, 16, &[]))
     }
 }
 
 /// A cluster with the stand-ins for the test jobs.
 struct Mini {
-    flink: Flink,
+    flink: FlinkVersion,
     /// Whether its clients are those of REST.
     over_rest: bool,
     cluster: MiniCluster,
@@ -80,13 +83,9 @@ struct Mini {
 }
 
 impl Mini {
-    fn new(flink: Flink, over_rest: bool, slots: u32, entries: &[(&str, &str)]) -> Self {
-        let version = match flink {
-            Flink::One => FlinkVersion::new(1, 20, 5),
-            Flink::Two => FlinkVersion::new(2, 3, 0),
-        };
+    fn new(flink: FlinkVersion, over_rest: bool, slots: u32, entries: &[(&str, &str)]) -> Self {
         let configuration = MiniClusterConfiguration::new()
-            .flink_version(version)
+            .flink_version(flink)
             .slots_per_task_manager(slots)
             .set("slot.request.timeout", "300 ms")
             .set("web.refresh-interval", "100");
@@ -111,7 +110,7 @@ impl Drop for Mini {
 }
 
 impl Target for Mini {
-    fn flink(&self) -> Flink {
+    fn flink(&self) -> FlinkVersion {
         self.flink
     }
 
