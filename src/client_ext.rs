@@ -13,6 +13,7 @@ use crate::pending::Pending;
 use crate::pending::operation::{self, Operating, Phase};
 use crate::retry::{ExponentialWaitStrategy, WaitStrategy};
 use crate::runtime::Runtime;
+use crate::runtime::timer::CENTURY;
 use crate::savepoint::SavepointFormatType;
 
 /// Conveniences over [`ClusterClient`], for every client that can be cloned (an `Arc<dyn ClusterClient>` too).
@@ -164,7 +165,7 @@ pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
     ///
     /// One that fails is logged and followed by the next.
     fn keep_alive(&self, job_id: JobId, interval: Duration, timeout: Duration) -> Heartbeat {
-        let client = self.clone();
+        let (client, timeout) = (self.clone(), timeout.min(CENTURY));
         let operating =
             Operating::new(format!("reporting heartbeats for job {job_id}")).job(job_id).reading();
         let beating = start(operating, move |operating| async move {

@@ -267,6 +267,8 @@ mod descriptor;
 mod details;
 mod error;
 mod failure;
+#[cfg(all(test, not(loom)))]
+mod hostile;
 mod ids;
 mod java_stream;
 mod job;

@@ -2,7 +2,7 @@
 # Everything that has to hold, on every feature set and on real Flink. Stops at the first failure.
 #
 #   tests/all.sh                  all of it
-#   tests/all.sh STEP ...         only these: fmt flink deps clippy docs test features examples peers loom live
+#   tests/all.sh STEP ...         only these: fmt flink deps clippy docs test fuzz features examples peers loom live
 #
 # Needs Rust, and what tests/flink.sh needs: Python 3 with pip, and a JDK. `cargo test` alone needs Rust only.
 set -euo pipefail
@@ -78,6 +78,16 @@ guard_dependencies() {
     done
 }
 
+# What may be depended on (deny.toml), and what each feature set does depend on.
+check_dependencies() {
+    python3 tests/deny.py && guard_dependencies
+}
+
+# Damaged answers, values and files, text and paths that would leave their place: many more of each than `cargo test` has.
+fuzz() {
+    PROPTEST_CASES=2000 cargo test --locked --lib hostile && PROPTEST_CASES=1000 cargo test --locked --test it -- faults::injection rest::fence
+}
+
 lint() {
     local set
     for set in "${FEATURE_SETS[@]}"; do
@@ -125,10 +135,11 @@ live() { # VERSION
 
 step fmt "format" cargo fmt --check
 step flink "real Flink is at hand" tests/flink.sh
-step deps "dependencies" guard_dependencies
+step deps "dependencies" check_dependencies
 step clippy "clippy, each feature set" lint
 step docs "documentation" document
 step test "unit, integration and doc tests" cargo test --locked
+step fuzz "more of every property" fuzz
 step features "unit and integration tests, other feature sets" test_feature_sets
 step examples "examples" cargo build --locked --examples
 step peers "a client of another hand" tests/peers.sh

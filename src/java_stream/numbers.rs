@@ -37,7 +37,7 @@ pub(crate) fn big_decimal<'a>(
     let places = match usize::try_from(scale) {
         Ok(0) => return Some(unscaled),
         Ok(places @ 1..=MAX_MAGNITUDE) => places,
-        _ => return Some(format!("{unscaled}E{}", -scale)),
+        _ => return Some(format!("{unscaled}E{}", -i128::from(scale))),
     };
     let (sign, digits) = match unscaled.strip_prefix('-') {
         Some(digits) => ("-", digits),

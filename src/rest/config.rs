@@ -15,6 +15,7 @@ use crate::rest::tls::{Setting, Tls, TlsSettings};
 use crate::rest::transport::Limits;
 use crate::retry::{ExponentialWaitStrategy, FixedWaitStrategy, WaitStrategy};
 use crate::runtime::Runtime;
+use crate::runtime::timer::CENTURY;
 
 /// The first wait before a retry; the longest is `rest.retry.delay`.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -527,7 +528,8 @@ fn positive(key: &str, limit: Option<Duration>, default_seconds: u64) -> Result<
             ErrorKind::Configuration,
             format!("{key} is 0, so nothing could ever be done in time"),
         )),
-        Some(limit) => Ok(limit),
+        // Deadlines are made of them, which no clock has for all that a `Duration` can say.
+        Some(limit) => Ok(limit.min(CENTURY)),
         None => Ok(Duration::from_secs(default_seconds)),
     }
 }

@@ -16,7 +16,7 @@ mod own_jar;
 #[cfg(feature = "tls")]
 mod pem;
 #[cfg(test)]
-mod recordings;
+pub(crate) mod recordings;
 pub(crate) mod request;
 pub(crate) mod retry_after;
 pub(crate) mod submit;

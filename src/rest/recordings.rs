@@ -212,7 +212,7 @@ const ERRORS: &[(&str, &str, ErrorKind)] = {
 };
 
 /// How the answer of an operation is read: `Ok` for a success, and for what goes on.
-type Read = fn(&Answer<'_>) -> Result<()>;
+pub(crate) type Read = fn(&Answer<'_>) -> Result<()>;
 
 /// The operations by method and path, where `*` is any one segment. The first that fits is meant.
 #[rustfmt::skip]
@@ -377,6 +377,14 @@ fn recordings() -> Vec<Recording> {
         names.into_iter().map(move |name| recording(version, name.to_str().unwrap()))
     };
     VERSIONS.into_iter().flat_map(names).collect()
+}
+
+/// Every recorded answer with how it is read: its status and its body.
+pub(crate) fn readable() -> impl Iterator<Item = (Read, u16, Value)> {
+    recordings().into_iter().filter_map(|mut recording| {
+        let status = recording.exchange["status"].as_u64()?.try_into().ok()?;
+        Some((recording.operation()?, status, recording.exchange["body"].take()))
+    })
 }
 
 /// The error of a recording that must be one.

@@ -157,10 +157,13 @@ impl Sleep {
     }
 }
 
+/// As long as for ever, and every clock can say when it will be over.
+pub(crate) const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// The instant `delay` from now; a delay beyond what the clock can say is a century.
 pub(crate) fn after(delay: Duration) -> Instant {
     let now = Instant::now();
-    now.checked_add(delay).unwrap_or_else(|| now + Duration::from_secs(100 * 365 * 24 * 3600))
+    now.checked_add(delay).unwrap_or_else(|| now + CENTURY)
 }
 
 impl Future for Sleep {

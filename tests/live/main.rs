@@ -16,4 +16,5 @@ mod leader;
 mod shapes;
 mod standalone;
 mod support;
+mod tls;
 mod upgrade;

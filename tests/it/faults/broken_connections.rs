@@ -118,3 +118,22 @@ fn a_client_that_gives_up_after_an_upload_could_not_be_written_says_so() {
     // The list of jars that it begins with is not answered either.
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 }
+
+#[test]
+fn limits_may_be_as_long_as_can_be_said() {
+    let server = ScriptedServer::always(Reply::json(200, JOBS));
+    let unlimited = eager(&server.url())
+        .connection_timeout(Duration::MAX)
+        .answer_timeout(Duration::MAX)
+        .idleness_timeout(Duration::MAX)
+        .await_leader_timeout(Duration::MAX)
+        .retry_delay(Duration::MAX)
+        .max_content_length(u64::MAX);
+    let client = client(unlimited);
+    for _ in 0..2 {
+        assert_eq!(
+            client.list_jobs().timeout(Duration::MAX).wait_timeout(Duration::MAX).unwrap().unwrap(),
+            []
+        );
+    }
+}

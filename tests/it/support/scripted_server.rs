@@ -149,6 +149,7 @@ struct Shared {
     connections: AtomicUsize,
     open: Mutex<Vec<Weak<TcpStream>>>,
     serving: Mutex<Vec<JoinHandle<()>>>,
+    panicked: AtomicUsize,
     stopped: AtomicBool,
 }
 
@@ -196,6 +197,7 @@ impl ScriptedServer {
             connections: AtomicUsize::new(0),
             open: Mutex::default(),
             serving: Mutex::default(),
+            panicked: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
         });
         let accepting = {
@@ -256,7 +258,8 @@ impl Drop for ScriptedServer {
         }
         self.close_connections();
         let serving = std::mem::take(&mut *lock(&self.shared.serving));
-        let panicked = serving.into_iter().filter_map(|thread| thread.join().err()).count();
+        self.shared.join(serving);
+        let panicked = self.shared.panicked.load(Ordering::SeqCst);
         assert!(panicked == 0 || thread::panicking(), "the server got what it could not read: see above");
     }
 }
@@ -270,14 +273,31 @@ impl Shared {
             let number = self.connections.fetch_add(1, Ordering::SeqCst);
             let _ = stream.set_nodelay(true);
             let stream = Arc::new(stream);
-            lock(&self.open).push(Arc::downgrade(&stream));
+            {
+                let mut open = lock(&self.open);
+                open.retain(|stream| stream.strong_count() > 0);
+                open.push(Arc::downgrade(&stream));
+            }
             let shared = Arc::clone(self);
             let serving = thread::spawn(move || {
                 // A client that goes away is none of the server's business.
                 let _ = shared.serve(stream, number);
             });
-            lock(&self.serving).push(serving);
+            let ended = {
+                let mut all = lock(&self.serving);
+                all.push(serving);
+                let (ended, going_on) =
+                    std::mem::take(&mut *all).into_iter().partition(JoinHandle::is_finished);
+                *all = going_on;
+                ended
+            };
+            self.join(ended);
         }
+    }
+
+    fn join(&self, threads: Vec<JoinHandle<()>>) {
+        let panicked = threads.into_iter().filter_map(|thread| thread.join().err()).count();
+        self.panicked.fetch_add(panicked, Ordering::SeqCst);
     }
 
     fn serve(&self, stream: Arc<TcpStream>, connection: usize) -> io::Result<()> {
