@@ -46,7 +46,8 @@ pub(crate) fn eager(address: &str) -> RestClusterClientConfigurationBuilder {
         .max_attempts(2)
         .retry_strategy(FixedWaitStrategy(Duration::from_millis(1)))
         .poll_strategy(FixedWaitStrategy(Duration::from_millis(1)))
-        .await_leader_timeout(Duration::from_millis(200))
+        // Long enough for several attempts on a machine that is busy.
+        .await_leader_timeout(Duration::from_secs(1))
         .connection_timeout(Duration::from_millis(1500))
         .answer_timeout(Duration::from_millis(1500))
         .idleness_timeout(Duration::from_millis(1500))
