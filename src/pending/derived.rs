@@ -258,7 +258,8 @@ where
                 drop(state);
                 waiter.offer(&(self as Arc<dyn Node>));
             }
-            Step::Running | Step::Done => {}
+            Step::Running => self.core.came_late(Place::Callbacks),
+            Step::Done => {}
         }
     }
 

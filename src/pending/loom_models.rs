@@ -518,3 +518,53 @@ fn steps_that_are_pushed_against_a_lane_that_is_shut_down() {
         assert_eq!(runs.load(Ordering::SeqCst), 2, "a step was lost");
     });
 }
+
+/// The first function is withdrawn by its waiter, which puts the lane's thread on standby if that came for nothing. The
+/// second is then queued without a word, and nobody who waits would run it.
+#[test]
+fn a_step_that_was_told_to_nobody_is_found() {
+    explore(3, || {
+        let runtime = Runtime::without_threads();
+        let lane = Arc::clone(runtime.core().lanes()[1]);
+        lane.join_in();
+        let serving = Arc::clone(&lane);
+        let server = thread::spawn(move || serving.take_until_shut_down());
+        assert_eq!(runtime.spawn(|| Ok(1)).wait().unwrap(), 1);
+        let (promise, found) = runtime.promise();
+        let second = runtime.spawn(move || {
+            promise.complete(Ok(2));
+            Ok(())
+        });
+        assert_eq!(found.wait().unwrap(), 2);
+        drop(second);
+        lane.shut_down();
+        server.join().unwrap();
+    });
+}
+
+/// Two are queued at once: the first, of which nobody was told, must not be left behind by the telling of the second.
+#[test]
+fn a_second_step_tells_of_the_first() {
+    explore(3, || {
+        let runtime = Runtime::without_threads();
+        let lane = Arc::clone(runtime.core().lanes()[1]);
+        lane.join_in();
+        let serving = Arc::clone(&lane);
+        let server = thread::spawn(move || serving.take_until_shut_down());
+        assert_eq!(runtime.spawn(|| Ok(1)).wait().unwrap(), 1);
+        let both: Vec<_> = (0..2)
+            .map(|n| {
+                let (promise, found) = runtime.promise();
+                drop(runtime.spawn(move || {
+                    promise.complete(Ok(n));
+                    Ok(())
+                }));
+                found
+            })
+            .collect();
+        let found: Vec<_> = both.into_iter().map(|found| found.wait().unwrap()).collect();
+        assert_eq!(found, [0, 1]);
+        lane.shut_down();
+        server.join().unwrap();
+    });
+}

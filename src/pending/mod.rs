@@ -60,7 +60,7 @@ use crate::runtime::Runtime;
 ///
 /// # Which thread runs what
 ///
-/// - **Eager.** The operation starts when it is called, waited for or not.
+/// - **Eager.** The operation starts when it is called, waited for or not; at the latest a millisecond later.
 /// - A request runs on a request thread of the [`Runtime`], or on the thread that waits for it, if no other has begun
 ///   it and a connection is open.
 /// - A function given to a combinator runs in one of three places: on the registering thread, at once, if the result
@@ -387,6 +387,8 @@ impl<T: Send + 'static> Future for Pending<T> {
         let polled = source.cell().poll(context.waker());
         if polled.is_ready() {
             self.repr = None;
+        } else {
+            source.core().tell();
         }
         polled
     }

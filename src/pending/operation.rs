@@ -425,15 +425,22 @@ impl<T: Send + 'static> Node for Operation<T> {
     }
 
     fn enlist(self: Arc<Self>, waiter: &Arc<Waiter>, requests: Requests, _sources: &mut Sources) {
-        if requests == Requests::Leave {
-            return;
+        if requests == Requests::Leave || !waiter.accepts(Place::Io) {
+            return self.core.tell();
         }
         let mut state = lock(&self.state);
         state.helper = Some(Arc::clone(waiter));
-        let offered = matches!(state.step, Step::Queued(_)) && self.helper(&state).is_some();
+        let (queued, running) =
+            (matches!(state.step, Step::Queued(_)), matches!(state.step, Step::Running { .. }));
+        let near = self.helper(&state).is_some();
         drop(state);
-        if offered {
-            waiter.offer(&(self as Arc<dyn Node>));
+        match (queued, near) {
+            (true, true) => {
+                waiter.offer(&(self as Arc<dyn Node>));
+            }
+            (true, false) => self.core.tell(),
+            (false, true) if running => self.core.came_late(Place::Io),
+            (false, _) => {}
         }
     }
 
@@ -443,6 +450,7 @@ impl<T: Send + 'static> Node for Operation<T> {
             return;
         }
         let may_stop = self.operating.let_go();
+        self.core.tell();
         let machine = match how {
             LetGo::Cancelled => self.stop(unseen),
             // What is queued is still sent: the caller asked for it. What sleeps between two looks has done its part.

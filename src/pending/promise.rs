@@ -119,6 +119,8 @@ pub(crate) fn into_receiver<T: Send + 'static>(pending: Pending<T>) -> Receiver<
             let node = Arc::new(ToChannel { core, sender: sender.clone(), _keep: keep });
             if let Some(result) = source.cell().pass_to(node, 0) {
                 let _ = sender.send(result);
+            } else {
+                source.core().tell();
             }
         }
     }

@@ -69,14 +69,18 @@ impl Waiter {
         Arc::new(Self { claims, state: Mutex::new(state), changed: Condvar::new() })
     }
 
-    /// Offers a runnable step; true if it needs to go nowhere else.
-    pub(crate) fn offer(&self, node: &Arc<dyn Node>) -> bool {
-        let accepts = match node.place() {
+    /// Whether it runs steps of this place.
+    pub(crate) fn accepts(&self, place: Place) -> bool {
+        match place {
             Place::Io => self.claims == Claims::Everything,
             Place::Callbacks => self.claims != Claims::Nothing,
             Place::Anywhere => true,
-        };
-        if !accepts {
+        }
+    }
+
+    /// Offers a runnable step; true if it needs to go nowhere else.
+    pub(crate) fn offer(&self, node: &Arc<dyn Node>) -> bool {
+        if !self.accepts(node.place()) {
             return false;
         }
         let mut state = lock(&self.state);
@@ -85,15 +89,25 @@ impl Waiter {
         }
         let only_here = state.phase == Phase::Parked && state.offered.is_empty();
         state.offered.push_back(Offer { node: Arc::clone(node), only_here });
-        drop(state);
-        self.changed.notify_one();
+        self.wake(state);
         only_here
     }
 
     /// The result that is waited for is there.
     pub(crate) fn finish(&self) {
-        lock(&self.state).finished = true;
-        self.changed.notify_one();
+        let mut state = lock(&self.state);
+        state.finished = true;
+        self.wake(state);
+    }
+
+    /// Waking costs a call of the system even if nobody sleeps, and often the thread that has run a step is the waiting
+    /// one. One that is not parked looks at its state before it parks.
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let parked = state.phase == Phase::Parked;
+        drop(state);
+        if parked {
+            self.changed.notify_one();
+        }
     }
 
     /// Runs what is offered until a result is there (true) or `deadline` has passed (false). `stay` if the waiter will
@@ -110,6 +124,9 @@ impl Waiter {
             if let Some(offer) = state.offered.pop_front() {
                 state.phase = Phase::Busy;
                 drop(state);
+                if !offer.only_here {
+                    offer.node.core().withdraw(&offer.node);
+                }
                 self.run_chain(offer.node);
                 state = lock(&self.state);
                 continue;
@@ -195,7 +212,9 @@ fn wait_limited<'a>(
 
 /// Waits for `node`, whose cell has made `waiter` its taker.
 pub(crate) fn wait_for(node: Arc<dyn Node>, waiter: &Arc<Waiter>, deadline: Option<Instant>) -> bool {
-    if waiter.claims != Claims::Nothing {
+    if waiter.claims == Claims::Nothing {
+        node.core().tell();
+    } else {
         enlist(node, waiter, Requests::Claim);
     }
     waiter.run_until(deadline, false)

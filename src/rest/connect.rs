@@ -171,7 +171,14 @@ impl<In: Transport> Connector<In> for Listen {
         inner: Option<In>,
     ) -> Result<Option<Listening<In>>, ureq::Error> {
         let most = self.most;
-        Ok(inner.map(|inner| Listening { inner, cut_off: false, heard: false, received: 0, most }))
+        Ok(inner.map(|inner| Listening {
+            inner,
+            cut_off: false,
+            heard: false,
+            fresh: false,
+            received: 0,
+            most,
+        }))
     }
 }
 
@@ -180,6 +187,8 @@ struct Listening<T> {
     inner: T,
     cut_off: bool,
     heard: bool,
+    /// It was read from since it was last asked whether it is open.
+    fresh: bool,
     /// Since something was last sent.
     received: u64,
     most: u64,
@@ -214,7 +223,8 @@ impl<T: Transport> Transport for Listening<T> {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
         let before = self.inner.buffers().input().len();
-        let more = self.inner.await_input(timeout)?;
+        let more = self.inner.await_input(coarse(timeout))?;
+        self.fresh = more;
         let arrived = self.inner.buffers().input().len().saturating_sub(before);
         self.received = self.received.saturating_add(arrived as u64);
         if self.received > self.most {
@@ -230,8 +240,11 @@ impl<T: Transport> Transport for Listening<T> {
         Ok(more)
     }
 
+    /// To look costs three calls of the system. The library looks twice for each request: when it puts a connection back,
+    /// right after its answer, and when it takes it out. What came or ended until then the second look finds.
     fn is_open(&mut self) -> bool {
-        !self.cut_off && self.inner.is_open()
+        let fresh = std::mem::take(&mut self.fresh);
+        !self.cut_off && (fresh || self.inner.is_open())
     }
 
     fn is_tls(&self) -> bool {
@@ -244,7 +257,7 @@ impl<T: Transport> Listening<T> {
         if self.cut_off {
             return Ok(());
         }
-        match self.inner.transmit_output(amount, timeout) {
+        match self.inner.transmit_output(amount, coarse(timeout)) {
             Err(ureq::Error::Io(error)) if is_broken(&error) => {
                 // Why, the next read tells: an answer, or the end of the connection.
                 self.cut_off = true;
@@ -260,6 +273,16 @@ impl<T: Transport> Listening<T> {
 
 fn begins_request(output: &[u8]) -> bool {
     ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "].iter().any(|method| output.starts_with(method.as_bytes()))
+}
+
+/// A limit that is longer by a sixteenth at most. What is left of one shrinks all the time, and the library sets a
+/// socket's limit, by a call of the system, whenever it is another than before: this one stays the same for a while.
+fn coarse(timeout: NextTimeout) -> NextTimeout {
+    let Duration::Exact(left) = timeout.after else { return timeout };
+    let Ok(nanoseconds) = u64::try_from(left.as_nanos()) else { return timeout };
+    let step = 1_u64 << nanoseconds.max(16).ilog2().saturating_sub(4);
+    let Some(rounded) = nanoseconds.checked_next_multiple_of(step) else { return timeout };
+    NextTimeout { after: Duration::Exact(std::time::Duration::from_nanos(rounded)), ..timeout }
 }
 
 fn is_broken(error: &io::Error) -> bool {

@@ -146,6 +146,7 @@ impl Setup {
             .accept("application/json")
             .accept_encoding("")
             .timeout_connect(Some(self.limits.connect))
+            .timeout_recv_response(Some(self.limits.answer))
             .timeout_per_read(Some(self.limits.idle))
             .timeout_per_write(Some(self.limits.idle))
             .max_idle_connections(KEEP_CONNECTIONS)
@@ -267,9 +268,14 @@ impl Transport {
         built: Result<HttpRequest<B>, http::Error>,
     ) -> Result<http::Response<ureq::Body>, Failure> {
         let built = built.map_err(|error| invalid(request, &error))?;
-        let limit = if request.patient { self.setup.limits.idle } else { self.setup.limits.answer };
-        let configured = agent.configure_request(built).timeout_recv_response(Some(limit)).build();
-        agent.run(configured).map_err(|error| self.failure(request, error, limit))
+        let limits = &self.setup.limits;
+        // A configuration of its own costs a request a copy of the agent's.
+        let (ready, limit) = if request.patient {
+            (agent.configure_request(built).timeout_recv_response(Some(limits.idle)).build(), limits.idle)
+        } else {
+            (built, limits.answer)
+        };
+        agent.run(ready).map_err(|error| self.failure(request, error, limit))
     }
 
     fn read(

@@ -1,16 +1,35 @@
 //! A queue of runnable steps and the threads that serve it.
+//!
+//! # The protocol
+//! Queue and counts are under one mutex. A thread that finds nothing counts itself `idle` and waits. Whoever queues a
+//! step wakes a thread for it or starts one, so that each queued step has a thread of its own that comes: `woken` counts
+//! those that were woken and have not come yet, and is never more than really come, since a thread is only woken while
+//! more are idle than have been.
+//!
+//! Where a program begins an operation and waits for it at once, the waiting thread runs the step itself, and a thread
+//! that was woken for it comes for nothing, or just before: as costly as the rest of such a call. So where waiters come
+//! for steps (`helped`), an idle thread stays on *standby*: it waits no longer than [`STANDBY`] and looks for itself,
+//! again and again as long as waiters come. A fresh step that is alone in the queue is not told to it. It is withdrawn,
+//! or told when another one is queued or when somebody waits for it who will not run it ([`Lane::tell`]), or found at
+//! the next look.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::pending::node::{Node, Place, Runnable, run, settle, settle_here};
-use crate::sync::{Condvar, Mutex, lock, wait};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait};
 
 /// Out of so many steps taken one is a resumed one even if fresh ones wait, and the other way round fresh ones go
 /// first: ten thousand polls cannot starve a cancel, nor a stream of calls the polls.
 const FRESH_IN_A_ROW: u32 = 4;
+
+/// How late an operation may start that nobody waits for, if those before it were waited for. A thousand looks a second
+/// are half a percent of a processor.
+#[cfg_attr(loom, expect(dead_code, reason = "time does not pass in models"))]
+const STANDBY: Duration = Duration::from_millis(1);
 
 pub(crate) struct Lane {
     place: Place,
@@ -30,6 +49,11 @@ struct State {
     limit: usize,
     /// Threads that wait for a step; among them those that have been woken and not come yet.
     idle: usize,
+    woken: usize,
+    /// One of the idle threads looks for itself after [`STANDBY`].
+    standby: bool,
+    /// Waiters have come for steps since a thread last went to wait.
+    helped: bool,
     closing: bool,
     handles: Vec<JoinHandle<()>>,
 }
@@ -47,6 +71,9 @@ impl Lane {
                 threads: 0,
                 limit,
                 idle: 0,
+                woken: 0,
+                standby: false,
+                helped: false,
                 closing: false,
                 handles: Vec::new(),
             }),
@@ -62,22 +89,48 @@ impl Lane {
             state.resumed.push_back(node);
         } else {
             state.fresh.push_back(node);
+            if state.standby && state.queued() == 1 {
+                return;
+            }
         }
-        // A woken thread stays `idle` until it has come, so each queued step needs an idle thread of its own: one that
-        // was woken for the step before may be busy with that for long.
-        if state.queued() <= state.idle {
-            drop(state);
-            self.changed.notify_one();
-            return;
-        }
-        if state.threads < state.limit && !state.closing {
+        let wakes = state.wakes();
+        // One that was woken for the step before may be busy with that for long.
+        if state.queued() > state.idle && state.threads < state.limit && !state.closing {
             self.start(&mut state);
         }
         if state.threads == 0 && (state.closing || state.limit > 0) {
             let orphans = state.take_all();
             drop(state);
-            orphans.into_iter().for_each(settle_here);
+            return orphans.into_iter().for_each(settle_here);
         }
+        drop(state);
+        self.wake(wakes);
+    }
+
+    fn wake(&self, threads: usize) {
+        (0..threads).for_each(|_| self.changed.notify_one());
+    }
+
+    /// Takes a step out that the thread which waits for it is about to run, if that was the last one to be queued: an
+    /// older one is most likely gone already, and whoever takes it finds it claimed.
+    pub(crate) fn withdraw(&self, node: &Arc<dyn Node>) {
+        let mut state = lock(&self.state);
+        state.helped = true;
+        let is_last = |last| std::ptr::addr_eq(Arc::as_ptr(last), Arc::as_ptr(node));
+        let step = if state.fresh.back().is_some_and(is_last) { state.fresh.pop_back() } else { None };
+        drop(state);
+        drop(step);
+    }
+
+    /// Somebody waits for a step that a thread of the lane has begun just before.
+    pub(crate) fn came_late(&self) {
+        lock(&self.state).helped = true;
+    }
+
+    /// Wakes a thread for the step that was told to nobody, if there is one.
+    pub(crate) fn tell(&self) {
+        let wakes = lock(&self.state).wakes();
+        self.wake(wakes);
     }
 
     /// Under the lock, so that shutting down finds either no thread or the handle of one.
@@ -130,9 +183,30 @@ impl Lane {
                 return None;
             }
             state.idle += 1;
-            state = wait(&self.changed, state);
+            // One is enough: what is queued besides the step that this one would find is told.
+            if !state.standby && mem::take(&mut state.helped) {
+                state.standby = true;
+                state = self.stand_by(state);
+                state.standby = false;
+            } else {
+                state = wait(&self.changed, state);
+            }
             state.idle -= 1;
+            state.woken = state.woken.saturating_sub(1);
         }
+    }
+
+    #[cfg(not(loom))]
+    fn stand_by<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, STANDBY).unwrap_or_else(std::sync::PoisonError::into_inner).0
+    }
+
+    /// In a model the time may pass before or after whatever the other threads do.
+    #[cfg(loom)]
+    fn stand_by<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        drop(state);
+        loom::thread::yield_now();
+        lock(&self.state)
     }
 
     /// A step for a model's thread, which is none of the lane's.
@@ -190,6 +264,14 @@ impl State {
         let mut all = mem::take(&mut self.fresh);
         all.append(&mut self.resumed);
         all
+    }
+
+    /// How many more threads have to be woken so that one comes for each step, as far as there are idle ones. They are
+    /// to be woken after the lock has been given up.
+    fn wakes(&mut self) -> usize {
+        let more = self.queued().min(self.idle).saturating_sub(self.woken);
+        self.woken += more;
+        more
     }
 
     fn pop(&mut self) -> Option<Arc<dyn Node>> {

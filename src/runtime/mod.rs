@@ -302,13 +302,32 @@ impl Core {
     }
 
     fn queue(self: &Arc<Self>, node: Arc<dyn Node>, resumed: bool) {
-        let lane = match node.place() {
+        self.lane(node.place()).push(node, resumed);
+    }
+
+    fn lane(&self, place: Place) -> &Arc<Lane> {
+        match place {
             Place::Io => &self.io,
             Place::Callbacks => &self.callbacks,
             // Runs on any thread; one that may be blocked for long is the wrong one, so: a request thread.
             Place::Anywhere => &self.io,
-        };
-        lane.push(node, resumed);
+        }
+    }
+
+    /// The thread that waits for `node` is about to run it.
+    pub(crate) fn withdraw(&self, node: &Arc<dyn Node>) {
+        self.lane(node.place()).withdraw(node);
+    }
+
+    /// Somebody waits for a step of this place that has just begun.
+    pub(crate) fn came_late(&self, place: Place) {
+        self.lane(place).came_late();
+    }
+
+    /// Somebody wants a result without running what it needs: the lanes are to do that at once.
+    pub(crate) fn tell(&self) {
+        self.io.tell();
+        self.callbacks.tell();
     }
 
     /// Drops `value` on a thread where its `Drop` may block or wait.

@@ -1,6 +1,6 @@
 //! Connections that end while nobody uses them: nobody has to know.
 
-use flink_client::{ClusterClient, JobId, SavepointFormatType, TriggerId};
+use flink_client::{ClusterClient, JobId, Runtime, SavepointFormatType, TriggerId};
 
 use super::JOBS;
 use crate::support::{Reply, ScriptedServer, client, eager};
@@ -13,6 +13,20 @@ fn one_connection_serves_many_requests() {
         client.list_jobs().wait().unwrap();
     }
     assert_eq!((server.connections(), server.lines().len()), (1, 20));
+}
+
+#[test]
+fn there_are_no_more_connections_than_threads_that_send() {
+    let server = ScriptedServer::always(Reply::json(200, JOBS));
+    let runtime = Runtime::builder().io_threads(3).build().unwrap();
+    let client = client(eager(&server.url()).runtime(runtime));
+    for _ in 0..5 {
+        let calls: Vec<_> = (0..50).map(|_| client.list_jobs()).collect();
+        // This thread sends too while it waits.
+        calls.into_iter().for_each(|call| assert_eq!(call.wait().unwrap(), []));
+    }
+    assert!(server.connections() <= 3 + 1, "{}", server.connections());
+    assert_eq!(server.lines().len(), 5 * 50);
 }
 
 #[test]

@@ -210,3 +210,35 @@ fn two_callback_threads_run_two_callbacks_at_once_however_they_come() {
         }
     });
 }
+
+#[test]
+fn what_nobody_waits_for_is_run_even_where_waiters_ran_all_that_was_before_it() {
+    within(HANG, || {
+        let runtime = narrow();
+        for round in 0..200 {
+            for n in 0..round % 20 {
+                assert_eq!(runtime.spawn(move || Ok(n)).wait().unwrap(), n);
+            }
+            // One that is let go, one that is received, one that is looked at, several at once.
+            let (done, seen) = crossbeam_channel::bounded(4);
+            let report = |n| {
+                let done = done.clone();
+                move || done.send(n).map_err(flink_client::Error::other)
+            };
+            match round % 4 {
+                0 => {
+                    drop(runtime.spawn(report(0)));
+                    seen.recv().unwrap();
+                }
+                1 => runtime.spawn(report(0)).into_receiver().recv().unwrap().unwrap(),
+                2 => runtime.spawn(report(0)).wait_timeout(HANG).unwrap().unwrap(),
+                _ => {
+                    (0..4).for_each(|n| drop(runtime.spawn(report(n))));
+                    let mut all: Vec<i32> = seen.iter().take(4).collect();
+                    all.sort_unstable();
+                    assert_eq!(all, [0, 1, 2, 3]);
+                }
+            }
+        }
+    });
+}
