@@ -1,127 +1,133 @@
 //! What a handle costs, beside what a program would use without one.
 //!
-//! `cargo bench --bench pending`. Wall times of anything that crosses threads depend on the machine's scheduler; compare
-//! numbers of one run only.
+//! `cargo bench --bench pending`, or `cargo bench --bench pending -- --table` for the ratios. Times of anything that
+//! crosses threads depend on the machine's scheduler; compare numbers of one run only.
+
+mod support;
 
 use std::hint::black_box;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use crossbeam_channel::{Sender, bounded, unbounded};
-use flink_client::{Pending, Runtime};
+use crossbeam_channel::bounded;
+use flink_client::{Pending, Promise, Runtime};
 
-type Job = Box<dyn FnOnce() + Send>;
+use support::clients::NaivePool;
+use support::{Bench, Contender, Limit};
 
-/// Four workers on one queue, and a reply channel for each call.
-fn naive_pool() -> Sender<Job> {
-    let (sender, receiver) = unbounded::<Job>();
-    for _ in 0..4 {
-        let receiver = receiver.clone();
-        thread::spawn(move || receiver.into_iter().for_each(|job| job()));
-    }
-    sender
+const POOL: &str = "four workers, a channel per call";
+const CHANNEL: &str = "crossbeam bounded(1), send, receive";
+
+fn runtime(callback_threads: usize) -> Runtime {
+    Runtime::builder().callback_threads(callback_threads).build().expect("there are threads")
 }
 
-fn naive_call(pool: &Sender<Job>, n: u64) -> crossbeam_channel::Receiver<u64> {
-    let (reply, answer) = bounded(1);
-    pool.send(Box::new(move || {
-        let _ = reply.send(n + 1);
-    }))
-    .expect("the pool lives");
-    answer
+fn ready(bench: &mut Bench) {
+    let channel = || {
+        let (sender, receiver) = bounded(1);
+        sender.send(black_box(1_u64)).expect("there is room");
+        receiver.recv().map(|n| n + 1)
+    };
+    bench.group(
+        "a ready handle, then, wait",
+        Limit::Nanoseconds(150.0),
+        1,
+        vec![
+            Contender::new("flink-client", || Pending::ready(black_box(1_u64)).then(|n| Ok(n + 1)).wait()),
+            Contender::new(CHANNEL, channel),
+        ],
+    );
+    let runtime = Runtime::shared();
+    bench.group(
+        "a promise, completed, then, wait",
+        Limit::None,
+        1,
+        vec![
+            Contender::new("flink-client", move || {
+                let (promise, pending) = runtime.promise();
+                promise.complete(Ok(black_box(1_u64)));
+                pending.then(|n| Ok(n + 1)).wait()
+            }),
+            Contender::new(CHANNEL, channel),
+        ],
+    );
 }
 
-fn ready(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("ready");
-    group.bench_function("pending_then_wait", |bencher| {
-        bencher.iter(|| Pending::ready(black_box(1_u64)).then(|n| Ok(n + 1)).wait());
-    });
-    group.bench_function("promise_complete_then_wait", |bencher| {
-        let runtime = Runtime::shared();
-        bencher.iter(|| {
-            let (promise, pending) = runtime.promise();
-            promise.complete(Ok(black_box(1_u64)));
-            pending.then(|n| Ok(n + 1)).wait()
-        });
-    });
-    group.bench_function("crossbeam_send_recv", |bencher| {
-        bencher.iter(|| {
-            let (sender, receiver) = bounded(1);
-            sender.send(black_box(1_u64)).expect("there is room");
-            receiver.recv().map(|n| n + 1)
-        });
-    });
-    group.finish();
-}
-
-fn submit_and_wait(criterion: &mut Criterion) {
-    let runtime = Runtime::builder().callback_threads(4).build().expect("there are threads");
-    let pool = naive_pool();
-    let mut group = criterion.benchmark_group("submit_and_wait");
-    group.bench_function("pending", |bencher| {
-        bencher.iter(|| runtime.spawn(|| Ok(black_box(1_u64) + 1)).wait());
-    });
+/// Work that is nothing, so that the way to it and back is what is measured.
+fn submit_and_wait(bench: &mut Bench) {
+    let (runtime, pool) = (runtime(4), NaivePool::new());
+    bench.group(
+        "submit, wait",
+        Limit::Times(1.0, POOL),
+        1,
+        vec![
+            Contender::new("flink-client", || runtime.spawn(|| Ok(black_box(1_u64) + 1)).wait()),
+            Contender::new(POOL, || pool.call(|| black_box(1_u64) + 1).recv()),
+        ],
+    );
     // Without the waiting thread's own help: always a hand-over to a worker and back.
-    group.bench_function("pending_received", |bencher| {
-        bencher.iter(|| runtime.spawn(|| Ok(black_box(1_u64) + 1)).into_receiver().recv());
-    });
-    group.bench_function("naive_pool", |bencher| {
-        bencher.iter(|| naive_call(&pool, black_box(1)).recv());
-    });
-    group.finish();
-
-    let mut group = criterion.benchmark_group("sixteen_in_flight");
-    group.bench_function("pending", |bencher| {
-        bencher
-            .iter(|| Pending::all((0..16_u64).map(|n| runtime.spawn(move || Ok(black_box(n) + 1)))).wait());
-    });
-    group.bench_function("naive_pool", |bencher| {
-        bencher.iter(|| {
-            let answers: Vec<_> = (0..16).map(|n| naive_call(&pool, black_box(n))).collect();
-            answers.into_iter().map(|answer| answer.recv()).collect::<Result<Vec<_>, _>>()
-        });
-    });
-    group.finish();
-}
-
-/// What the caller pays for an operation that it does not wait for; the workers are on other cores.
-fn detached(criterion: &mut Criterion) {
-    let runtime = Runtime::builder().callback_threads(4).build().expect("there are threads");
-    let pool = naive_pool();
-    let mut group = criterion.benchmark_group("detached");
-    group.bench_function("pending", |bencher| {
-        bencher.iter(|| drop(runtime.spawn(|| Ok(black_box(1_u64) + 1))));
-    });
-    group.bench_function("naive_pool", |bencher| bencher.iter(|| drop(naive_call(&pool, black_box(1)))));
-    group.finish();
+    bench.group(
+        "submit, receive from a channel",
+        Limit::Times(1.0, POOL),
+        1,
+        vec![
+            Contender::new("flink-client", || {
+                runtime.spawn(|| Ok(black_box(1_u64) + 1)).into_receiver().recv()
+            }),
+            Contender::new(POOL, || pool.call(|| black_box(1_u64) + 1).recv()),
+        ],
+    );
+    bench.group(
+        "submit 16, wait for all, per call",
+        Limit::Times(1.0, POOL),
+        16,
+        vec![
+            Contender::new("flink-client", || {
+                Pending::all((0..16_u64).map(|n| runtime.spawn(move || Ok(black_box(n) + 1)))).wait()
+            }),
+            Contender::new(POOL, || {
+                let answers: Vec<_> = (0..16_u64).map(|n| pool.call(move || black_box(n) + 1)).collect();
+                answers.into_iter().map(|answer| answer.recv()).collect::<Result<Vec<_>, _>>()
+            }),
+        ],
+    );
+    // What the caller pays for an operation that it does not wait for; the workers are on other cores.
+    bench.group(
+        "submit, let go",
+        Limit::None,
+        1,
+        vec![
+            Contender::new("flink-client", || drop(runtime.spawn(|| Ok(black_box(1_u64) + 1)))),
+            Contender::new(POOL, || drop(pool.call(|| black_box(1_u64) + 1))),
+        ],
+    );
 }
 
 /// A hop of a chain that is registered first and completed then.
-fn chain(criterion: &mut Criterion) {
-    const HOPS: u64 = 1000;
-    let runtime = Runtime::builder().callback_threads(1).build().expect("there are threads");
-    criterion.bench_function("chain_of_1000_then/per_chain", |bencher| {
-        bencher.iter_batched(
-            || {
-                let (promise, mut pending) = runtime.promise();
-                for _ in 0..HOPS {
-                    pending = pending.then(|n: u64| Ok(n + 1));
-                }
-                (promise, pending)
-            },
-            |(promise, pending)| {
-                promise.complete(Ok(0));
-                pending.wait()
-            },
-            BatchSize::SmallInput,
-        );
-    });
+fn chain(bench: &mut Bench) {
+    const HOPS: u32 = 1000;
+    let runtime = runtime(1);
+    let prepare = || {
+        let (promise, mut pending) = runtime.promise();
+        for _ in 0..HOPS {
+            pending = pending.then(|n: u64| Ok(n + 1));
+        }
+        (promise, pending)
+    };
+    let complete = |(promise, pending): (Promise<u64>, Pending<u64>)| {
+        promise.complete(Ok(0));
+        pending.wait()
+    };
+    bench.group(
+        "one of a chain of 1,000 functions",
+        Limit::None,
+        HOPS,
+        vec![Contender::prepared("flink-client", prepare, complete)],
+    );
 }
 
-fn timers(criterion: &mut Criterion) {
-    const LIMITS: usize = 10_000;
-    let runtime = Runtime::builder().build().expect("there are threads");
+fn timers(bench: &mut Bench) {
+    const LIMITS: u32 = 10_000;
+    let runtime = runtime(1);
     let limited = |limit: Duration| -> Vec<_> {
         (0..LIMITS)
             .map(|_| {
@@ -130,28 +136,19 @@ fn timers(criterion: &mut Criterion) {
             })
             .collect()
     };
-    let mut group = criterion.benchmark_group("10000_limits");
-    group.sample_size(20);
-    group.bench_function("set_and_removed", |bencher| {
-        bencher.iter(|| drop(limited(Duration::from_secs(3600))));
-    });
-    group.bench_function("passed", |bencher| {
-        bencher.iter_custom(|rounds| {
-            let mut taken = Duration::ZERO;
-            for _ in 0..rounds {
-                let limit = Duration::from_millis(50);
-                let pending = limited(limit);
-                let begun = Instant::now();
-                for (_promise, limited) in pending {
-                    let _ = black_box(limited.wait());
-                }
-                taken += begun.elapsed();
-            }
-            taken
-        });
-    });
-    group.finish();
+    bench.group(
+        "one of 10,000 limits, set and removed",
+        Limit::None,
+        LIMITS,
+        vec![Contender::new("flink-client", || drop(limited(Duration::from_secs(3600))))],
+    );
 }
 
-criterion_group!(benches, ready, submit_and_wait, detached, chain, timers);
-criterion_main!(benches);
+fn main() {
+    let mut bench = Bench::from_arguments();
+    ready(&mut bench);
+    submit_and_wait(&mut bench);
+    chain(&mut bench);
+    timers(&mut bench);
+    bench.finish();
+}
