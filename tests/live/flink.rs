@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use flink_client::FlinkVersion;
 
-use crate::contract::{self, Client, Flink, Rest, Target};
+use crate::contract::{self, Client, Rest, Target};
 use crate::support::{Cluster, Environment, Settings, shared};
 
 mod every {

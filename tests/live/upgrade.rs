@@ -2,7 +2,7 @@
 //! to the same end, and no record is lost or counted twice.
 
 #[path = "../../examples/upgrade/upgrade/mod.rs"]
-mod upgrade;
+mod example;
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use clap::Parser;
 use flink_client::{ClusterClient, ClusterClientExt, ExecutionPlan, JobId, JobStatus, RestClusterClient};
 use tempfile::TempDir;
 
-use self::upgrade::{Arguments, Outcome};
+use self::example::{Arguments, Outcome};
 use crate::support::{Environment, shared, until};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -70,7 +70,7 @@ impl Lab {
     fn run(&self, arguments: &[&str]) -> (Result<Outcome, String>, String) {
         let mut printed = Vec::new();
         let arguments = Arguments::parse_from(self.arguments(arguments));
-        let outcome = upgrade::run(&arguments, &mut printed).map_err(|failure| failure.to_string());
+        let outcome = example::run(&arguments, &mut printed).map_err(|failure| failure.to_string());
         (outcome, String::from_utf8(printed).expect("text"))
     }
 
@@ -119,7 +119,7 @@ impl Drop for Lab {
 fn a_process_of_its_own_when_it_is_told_to_be() {
     if let Ok(arguments) = std::env::var(CHILD) {
         let arguments: Vec<String> = serde_json::from_str(&arguments).expect("a list");
-        let outcome = upgrade::run(&Arguments::parse_from(arguments), std::io::stdout());
+        let outcome = example::run(&Arguments::parse_from(arguments), std::io::stdout());
         std::process::exit(match outcome {
             Ok(Outcome::Upgraded) => 0,
             Ok(Outcome::RolledBack) => 2,
