@@ -164,8 +164,8 @@ impl MiniClusterConfiguration {
         self
     }
 
-    /// The one directory in which requests to the REST API may have savepoints written, read and removed; others are
-    /// refused with status 403. Defaults to anywhere, as in Flink. What the cluster's own configuration names, and
+    /// The one directory in which requests to the REST API may have savepoints and checkpoints written, read and removed;
+    /// others are refused with status 403, also in the configuration that a run gives its job. Defaults to anywhere, as in Flink. What the cluster's own configuration names, and
     /// clients in this process, are not bound by it.
     pub fn rest_savepoints_below(mut self, directory: impl Into<PathBuf>) -> Self {
         self.rest_savepoints_below = Some(directory.into());

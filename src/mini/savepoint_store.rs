@@ -4,7 +4,7 @@
 //! to disk, and renamed, so that a crash leaves a whole one or none that anybody would take for one.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, FileType};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
@@ -191,13 +191,15 @@ pub(crate) fn read(location: &str) -> Result<Snapshot, JavaException> {
 fn metadata_file(location: &str) -> Result<PathBuf, JavaException> {
     let not_found = |text: String| JavaException::new("java.io.FileNotFoundException", text);
     let path = local_path(location)?;
-    let Ok(found) = fs::metadata(&path) else {
+    let kind = fs::metadata(&path).map(|found| found.file_type());
+    if kind.as_ref().is_ok_and(FileType::is_file) {
+        return Ok(path);
+    }
+    // Nothing else is opened: a named pipe would wait for who writes to it.
+    if !kind.is_ok_and(|kind| kind.is_dir()) {
         return Err(not_found(format!(
             "Cannot find checkpoint or savepoint file/directory '{location}' on file system 'file'."
         )));
-    };
-    if !found.is_dir() {
-        return Ok(path);
     }
     let file = path.join(METADATA);
     if file.is_file() {
@@ -306,6 +308,20 @@ mod tests {
             gone.to_string().contains("Cannot find checkpoint or savepoint file/directory 'file:/"),
             "{gone}"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_neither_a_file_nor_a_directory_is_not_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for path in [&socket, Path::new("/dev/null")] {
+            for refused in [read(&uri(path)).unwrap_err(), dispose(&uri(path)).unwrap_err()] {
+                assert_eq!(refused.class(), "java.io.FileNotFoundException", "{refused}");
+            }
+        }
+        assert!(socket.exists());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::call::Call;
 use super::jobs::{graph, written};
 use super::reply::Refusal;
 use super::savepoints;
+use crate::config::{Configuration, options};
 use crate::ids::JobId;
 use crate::mini::dispatcher::RunRequest;
 use crate::savepoint::ClaimMode;
@@ -75,6 +76,8 @@ fn request(call: &Call<'_>) -> Result<RunRequest, Refusal> {
     if let Some(path) = &savepoint {
         savepoints::confine(call, path)?;
     }
+    let configuration: BTreeMap<_, _> = body.map("flinkConfiguration")?.into_iter().collect();
+    confine_directories(call, &configuration)?;
     let claim_mode = match body.constant("claimMode", ClaimMode::ALL)? {
         None => body.constant("restoreMode", ClaimMode::ALL)?,
         given => given,
@@ -91,8 +94,24 @@ fn request(call: &Call<'_>) -> Result<RunRequest, Refusal> {
             None => call.parameter("allowNonRestoredState").map(|text| text.eq_ignore_ascii_case("true")),
             given => given,
         },
-        configuration: body.map("flinkConfiguration")?.into_iter().collect::<BTreeMap<_, _>>(),
+        configuration,
     })
+}
+
+/// A job's own configuration may not name what its request may not. Looked up as the job looks it up, under older keys
+/// too: whichever of them counts over the cluster's is the first of them here.
+fn confine_directories(call: &Call<'_>, configuration: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    let mut given = Configuration::new();
+    for (key, value) in configuration {
+        given.set_raw(key, value);
+    }
+    for option in [&options::EXECUTION_CHECKPOINTING_DIR, &options::EXECUTION_CHECKPOINTING_SAVEPOINT_DIR] {
+        // A text is never malformed.
+        if let Ok(Some(directory)) = given.get_optional(option) {
+            savepoints::confine(call, &directory)?;
+        }
+    }
+    Ok(())
 }
 
 /// Flink 2.x takes a list only; before, one text was an older form of it.

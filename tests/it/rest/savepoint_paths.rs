@@ -17,18 +17,22 @@ fn requests_cannot_name_a_path_outside_of_the_directory_for_savepoints() {
     #[cfg(unix)]
     std::os::unix::fs::symlink(&outside, allowed.join("link")).unwrap();
     let cluster = with(MiniClusterConfiguration::new().rest_savepoints_below(&allowed));
-    let statuses = |path: &str| -> [u16; 4] {
+    let statuses = |path: &str| -> [u16; 7] {
         let ask = |of: &str, body: Value| ask(&cluster, "POST", of, Some(&body)).status;
+        let run_with = |key: &str| ask("/jars/nosuch.jar/run", json!({"flinkConfiguration": {key: path}}));
         [
             ask(&format!("{JOB}/savepoints"), json!({"target-directory": path})),
             ask(&format!("{JOB}/stop"), json!({"targetDirectory": path})),
             ask("/savepoint-disposal", json!({"savepoint-path": path})),
             ask("/jars/nosuch.jar/run", json!({"savepointPath": path})),
+            run_with("execution.checkpointing.dir"),
+            run_with("state.checkpoints.dir"),
+            run_with("execution.checkpointing.savepoint-dir"),
         ]
     };
     let allowed = allowed.to_str().unwrap();
     // Beyond the path, what is asked for fails for other reasons.
-    let may = [202, 202, 200, 500];
+    let may = [202, 202, 200, 500, 500, 500, 500];
     for path in ["", "/", "/a", "/a/../b", "/not/there/yet"] {
         assert_eq!(statuses(&format!("{allowed}{path}")), may, "{path}");
         assert_eq!(statuses(&format!("file://{allowed}{path}")), may, "{path}");
@@ -48,6 +52,6 @@ fn requests_cannot_name_a_path_outside_of_the_directory_for_savepoints() {
         refused.push(format!("{allowed}/link/../../outside"));
     }
     for path in refused {
-        assert_eq!(statuses(&path), [403; 4], "{path}");
+        assert_eq!(statuses(&path), [403; 7], "{path}");
     }
 }
