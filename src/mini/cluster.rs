@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
@@ -63,7 +63,7 @@ impl Drop for Owner {
     }
 }
 
-/// How long closing waits for tasks that do not listen.
+/// How long closing waits, for all that does not listen together.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl MiniCluster {
@@ -237,7 +237,7 @@ impl MiniCluster {
     /// [`ErrorKind::ConnectionLost`], its REST port is closed, its threads end, and its uploaded jars are removed.
     /// Savepoints stay.
     ///
-    /// Waits for the tasks, but no longer than 5 s: one that does not listen is left behind. Any thread may call it, a
+    /// Waits for tasks, programs and requests, but no longer than 5 s: what does not listen is left behind. Any thread may call it, a
     /// task's too; twice is fine.
     pub fn close(&self) {
         self.0.core.close();
@@ -278,11 +278,13 @@ impl Core {
         let Some(let_go) = let_go else { return };
         // Dropped promises fail as closed; jobs and programs are callers' code, which may hold the cluster itself.
         drop(let_go);
+        let deadline = Instant::now() + PATIENCE;
+        let left = || deadline.saturating_duration_since(Instant::now());
         // Who waits for one of them is answered that the cluster is gone.
-        let answered = self.rest.get().is_none_or(|rest| rest.close(PATIENCE));
+        let answered = self.rest.get().is_none_or(|rest| rest.close(left()));
         self.timer.close();
-        let patient = [&self.tasks, &self.programs, &self.files].map(|threads| threads.close(PATIENCE));
-        if !answered || patient.contains(&false) {
+        let ended = [&self.tasks, &self.programs, &self.files].map(|threads| threads.close(left()));
+        if !answered || ended.contains(&false) {
             log::warn!("the mini cluster leaves threads behind that do not end");
         }
         self.jars.remove_all();

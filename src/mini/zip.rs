@@ -11,7 +11,8 @@ const MANIFEST: &[u8] = b"META-INF/MANIFEST.MF";
 const LONGEST_MANIFEST: usize = 16 << 20;
 /// The end record with the longest comment.
 const LONGEST_END: u64 = 22 + 0xffff;
-const LONGEST_DIRECTORY: u64 = 256 << 20;
+/// So many entries as there can be, 65,535, each with a name of two hundred bytes.
+const LONGEST_DIRECTORY: u64 = 16 << 20;
 
 /// The class that a jar's manifest says to run: `program-class`, else `Main-Class`.
 ///

@@ -14,6 +14,7 @@ use crate::mini::dispatcher::Dispatcher;
 use crate::mini::exception::JavaException;
 use crate::mini::{Answer, wording};
 use crate::pending::Pending;
+use crate::runtime::timer::after;
 
 /// One request to a route that was found.
 pub(super) struct Call<'a> {
@@ -76,7 +77,7 @@ impl Call<'_> {
         /// How soon it is noticed that the cluster closes while a program of a caller's does not end.
         const NOTICED: Duration = Duration::from_millis(100);
         let limit = self.endpoint.limits.operation;
-        let due = Instant::now() + limit;
+        let due = after(limit);
         loop {
             match pending.wait_timeout(NOTICED) {
                 Ok(Ok(answer)) => return Ok(answer),

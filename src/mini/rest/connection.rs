@@ -10,6 +10,7 @@ use super::head::{self, Framing, Head, Next};
 use super::reply::Reply;
 use super::server::Connection;
 use super::upload::{self, Received};
+use crate::runtime::timer::after;
 
 /// Serves a connection to its end.
 pub(super) fn serve(connection: &Connection, endpoint: &Endpoint) {
@@ -25,8 +26,11 @@ fn requests(connection: &Connection, endpoint: &Endpoint) -> io::Result<()> {
     let limits = &endpoint.limits;
     let mut reader = BufReader::with_capacity(16 << 10, Paced::new(stream));
     let mut writer = Paced::new(stream);
-    while connection.idle() {
-        reader.get_mut().allow(limits.idle);
+    // Others may wait for the thread of one that has not asked yet.
+    let mut silence = limits.idle.min(limits.patience);
+    let mut answered = false;
+    while connection.idle(answered) {
+        reader.get_mut().allow(silence);
         if reader.fill_buf()?.is_empty() {
             return Ok(());
         }
@@ -40,6 +44,7 @@ fn requests(connection: &Connection, endpoint: &Endpoint) -> io::Result<()> {
         if !goes_on {
             return linger(stream);
         }
+        (answered, silence) = (true, limits.idle);
     }
     Ok(())
 }
@@ -139,7 +144,7 @@ impl<'a> Paced<'a> {
 
     /// From now on there is so much time.
     fn allow(&mut self, time: Duration) {
-        self.due = Instant::now() + time;
+        self.due = after(time);
     }
 
     fn left(&self) -> io::Result<Duration> {
@@ -148,7 +153,9 @@ impl<'a> Paced<'a> {
     }
 
     fn moved(&mut self, bytes: usize) {
-        self.due += TIME_FOR_A_BYTE.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
+        let more = TIME_FOR_A_BYTE.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
+        // What is due at the end of all time is not due later.
+        self.due = self.due.checked_add(more).unwrap_or(self.due);
     }
 }
 

@@ -6,9 +6,12 @@
 //! Handlers give JSON or a [`Refusal`](reply::Refusal), in which what the dispatcher threw is wrapped as Flink wraps it.
 //!
 //! # Bounds
-//! Whatever the other side does, it holds one thread and some KiB: heads, bodies, parts, connections and the time for
-//! each of them are limited (see [`Limits`](server::Limits)); beyond the most connections, the one that has been idle
-//! longest makes room. Bytes that are no HTTP get Flink's answer to that, and the connection ends.
+//! Heads, bodies, parts, connections and the time for each of them are limited (see [`Limits`](server::Limits)); beyond
+//! the most connections, the one that has been idle longest makes room. A connection holds one thread and some KiB while
+//! it is idle or sends files. A body that is no file is read whole, on any path, as in Flink: as much memory as
+//! `rest.server.max-content-length`, and many times that for the values that are in it, until the request is answered.
+//! Whoever serves others than himself lowers that. A list of jars looks into one after the other, in less
+//! than 100 MiB. Bytes that are no HTTP get Flink's answer to that, and the connection ends.
 //!
 //! # Other than in Flink
 //! - Nothing is cached: `web.refresh-interval` is told and not heeded.

@@ -11,6 +11,7 @@ use super::connection;
 use super::endpoint::Endpoint;
 use crate::mini::lock;
 use crate::mini::threads::Threads;
+use crate::runtime::timer::after;
 
 /// A port that is taken, while there is nothing to serve on it yet.
 #[derive(Debug)]
@@ -50,7 +51,8 @@ pub(crate) struct Limits {
     pub(crate) upload: u64,
     /// How long a connection may be silent between two requests.
     pub(crate) idle: Duration,
-    /// How long a request may take to arrive, and an answer to be taken, before its bytes are counted.
+    /// How long a request may take to arrive, and an answer to be taken, before its bytes are counted. A new connection
+    /// is not silent for longer, either.
     pub(crate) patience: Duration,
     /// How long an operation may take (`web.timeout`).
     pub(crate) operation: Duration,
@@ -117,15 +119,19 @@ impl Server {
             state.closing = true;
             state.end(Shutdown::Read);
         }
+        let deadline = after(patience);
+        // What is left when connections are ended that are still being answered.
+        let last = Duration::from_secs(1).min(patience / 2);
         // Nothing but a connection wakes who waits for one. If it cannot be made, the next one will.
-        if let Err(error) = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)) {
+        if let Err(error) = TcpStream::connect_timeout(&self.address, last) {
             log::debug!("the mini cluster's REST port is not reached to be closed: {error}");
         }
-        if self.threads.close(patience) {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        if self.threads.close(left().saturating_sub(last)) {
             return true;
         }
         lock(&self.connections.state).end(Shutdown::Both);
-        self.threads.close(Duration::from_secs(1))
+        self.threads.close(left())
     }
 }
 
@@ -174,12 +180,13 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Whether another request is waited for: if not, the connection is to end.
+    /// Whether another request is waited for, or the first: if not, the connection is to end.
     ///
-    /// When a connection came that had to wait for a thread, none was idle. So whichever is so first makes room.
-    pub(super) fn idle(&self) -> bool {
+    /// When a connection came that had to wait for a thread, none was idle. So whichever is so first makes room, but not
+    /// before it has been `answered`: the first request of one that has waited itself has most likely been sent.
+    pub(super) fn idle(&self, answered: bool) -> bool {
         let mut state = lock(&self.connections.state);
-        if state.closing || state.open.len() > self.connections.most {
+        if state.closing || answered && state.open.len() > self.connections.most {
             return false;
         }
         match state.open.get_mut(&self.number) {

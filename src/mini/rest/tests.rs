@@ -108,6 +108,35 @@ fn a_connection_that_has_to_wait_is_served_when_another_has_its_answer() {
 }
 
 #[test]
+fn of_several_connections_that_have_to_wait_each_is_served() {
+    let served = served(|limits| limits.connections = 2);
+    let mut busy = [served.connect(), served.connect()];
+    for busy in &mut busy {
+        busy.write_all(b"POST /jobs HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n").unwrap();
+        assert_eq!(answered(busy).as_deref(), Some("HTTP/1.1 100 Continue"));
+    }
+    let mut waiting = [served.connect(), served.connect()];
+    eventually("two more wait for a thread", || served.server.counts().0 == 4);
+    busy[0].write_all(b"{}").unwrap();
+    for waiting in &mut waiting {
+        assert_eq!(asked(waiting).as_deref(), NOT_FOUND);
+    }
+}
+
+#[test]
+fn times_that_no_clock_can_tell_are_for_ever() {
+    let served = served(|limits| {
+        (limits.idle, limits.patience, limits.operation) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    });
+    let mut stream = served.connect();
+    assert_eq!(asked(&mut stream).as_deref(), NOT_FOUND);
+    // One that waits for the cluster.
+    let id = crate::JobId::random();
+    stream.write_all(format!("PATCH /jobs/{id} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
+    assert_eq!(answered(&mut stream).as_deref(), NOT_FOUND);
+}
+
+#[test]
 fn a_connection_ends_that_is_silent_for_too_long() {
     let served = served(|limits| limits.idle = Duration::from_millis(20));
     assert_eq!(answered(&mut served.connect()), None);

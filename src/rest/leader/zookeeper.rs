@@ -14,6 +14,7 @@ use super::split_port;
 use crate::config::{Configuration, options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::java_stream::leader_information;
+use crate::runtime::timer::after;
 
 const DEFAULT_PORT: u16 = 2181;
 
@@ -111,7 +112,7 @@ impl ZooKeeper {
     /// [`ErrorKind::Unavailable`] if nobody has; [`ErrorKind::Connect`] if no server can be asked;
     /// [`ErrorKind::Authentication`] if they do not tell this client.
     pub(super) fn leader(&self) -> Result<String> {
-        let deadline = Instant::now() + self.connection_timeout;
+        let deadline = after(self.connection_timeout);
         let first = self.answered.load(Ordering::Relaxed);
         let mut failures = Vec::with_capacity(self.hosts.len());
         for tried in 0..self.hosts.len() {
@@ -120,7 +121,7 @@ impl ZooKeeper {
             // One that swallows everything must not take the time of the others.
             let left = deadline.saturating_duration_since(Instant::now());
             let share = left / u32::try_from(self.hosts.len() - tried).unwrap_or(u32::MAX);
-            match self.ask(host, *port, Instant::now() + share) {
+            match self.ask(host, *port, after(share)) {
                 Ok(data) => {
                     self.answered.store(number, Ordering::Relaxed);
                     return self.address(&data);
@@ -339,6 +340,19 @@ mod tests {
             assert_eq!(found, hosts);
             assert_eq!(zookeeper.path, format!("{path}/leader/rest_server/connection_info"));
         }
+    }
+
+    #[test]
+    fn a_limit_that_no_clock_can_tell_is_for_ever() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let hangs_up = std::thread::spawn(move || listener.accept().map(drop));
+        let zookeeper = of(&[
+            (QUORUM, &format!("127.0.0.1:{port}")),
+            ("high-availability.zookeeper.client.connection-timeout", "9223372036854775807 s"),
+        ]);
+        assert_eq!(zookeeper.unwrap().leader().unwrap_err().kind(), ErrorKind::Connect);
+        hangs_up.join().unwrap().unwrap();
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! How the REST API ends, with its cluster or by request.
 
-use std::net::TcpStream;
 use std::time::Instant;
 
 use flink_client::mini::{MiniClock, MiniClusterConfiguration, MiniJob};
@@ -9,14 +8,9 @@ use serde_json::json;
 
 use super::support::{Connection, LONG, ask, served, with};
 
-fn is_reachable(address: &str) -> bool {
-    TcpStream::connect(address.strip_prefix("http://").unwrap()).is_ok()
-}
-
 #[test]
-fn closing_ends_idle_connections_and_frees_the_port() {
+fn closing_ends_idle_connections() {
     let cluster = served();
-    let address = cluster.rest_address().unwrap();
     let mut idle = Connection::to(&cluster);
     assert_eq!(idle.send("GET /overview HTTP/1.1\r\n\r\n").answer().status, 200);
     let mut silent = Connection::to(&cluster);
@@ -28,10 +22,20 @@ fn closing_ends_idle_connections_and_frees_the_port() {
     assert!(idle.is_ended() && silent.is_ended());
     // Half a head is no HTTP, and that may be said.
     assert!(halfway.answer_to(false).is_none_or(|answer| answer.status == 404));
-    assert!(!is_reachable(&address));
-    let port = address.rsplit(':').next().unwrap().parse().unwrap();
-    let next = MiniCluster::start(MiniClusterConfiguration::new().rest_port(port)).unwrap();
-    assert_eq!(next.rest_address().unwrap(), address);
+}
+
+#[test]
+fn closing_frees_the_port() {
+    // A port that is free may go to any other test at any time, but hardly so each time.
+    let is_freed = |_| {
+        let cluster = served();
+        let address = cluster.rest_address().unwrap();
+        cluster.close();
+        let port = address.rsplit(':').next().unwrap().parse().unwrap();
+        let next = MiniCluster::start(MiniClusterConfiguration::new().rest_port(port));
+        next.is_ok_and(|next| next.rest_address() == Some(address))
+    };
+    assert!((0..10).any(is_freed));
 }
 
 #[test]
