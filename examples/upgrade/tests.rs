@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use flink_client::mini::{EMPTY_JAR, JavaException, MiniCluster, MiniClusterConfiguration, MiniJob};
+use flink_client::mini::{
+    EMPTY_JAR, JavaException, MiniCluster, MiniClusterConfiguration, MiniJob, RestartStrategy, TaskContext,
+    TaskResult,
+};
 use flink_client::prelude::*;
-use flink_client::{ExecutionPlan, JobId, JobStatus, RestClusterClient};
+use flink_client::{ExecutionPlan, JobId, JobStatus, RestClusterClient, SavepointFormatType};
 use tempfile::TempDir;
 
 use crate::upgrade::{self, Arguments, Outcome};
@@ -29,13 +34,17 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
+        Self::with(|| counting("count"))
+    }
+
+    /// One whose old program is another.
+    fn with(old: impl Fn() -> MiniJob + Send + Sync + 'static) -> Self {
         let configuration = MiniClusterConfiguration::new().slots_per_task_manager(2).rest_port(0);
         let cluster = MiniCluster::start(configuration).unwrap();
-        for class in ["com.acme.Old", "com.acme.New"] {
-            cluster.register_program(class, |program| {
-                counting(program.parameter("operator").unwrap_or("count"))
-            });
-        }
+        cluster.register_program("com.acme.Old", move |_| old());
+        cluster.register_program("com.acme.New", |program| {
+            counting(program.parameter("operator").unwrap_or("count"))
+        });
         cluster.register_program("com.acme.Broken", |_| {
             counting("count").vertex("broken", 1, |task| {
                 // Not at once: it runs first.
@@ -250,9 +259,82 @@ fn a_stop_that_fails_leaves_the_job_as_it_was_and_can_be_tried_again() {
     fs::write(lab.path("savepoints"), "a file where the folder would be").unwrap();
     let (outcome, printed) = lab.run(&["--new-class", "com.acme.New"]);
     let told = outcome.unwrap_err();
-    assert!(told.contains("could not be stopped, and nothing was changed"), "{told} {printed}");
+    assert!(told.contains("could not be stopped, and is RUNNING now: "), "{told} {printed}");
     assert_eq!(lab.client.job_status(lab.old).wait().unwrap(), JobStatus::Running);
     fs::remove_file(lab.path("savepoints")).unwrap();
+    assert_eq!(lab.run(&["--new-class", "com.acme.New"]).0, Ok(Outcome::Upgraded));
+    lab.check(2);
+}
+
+/// An old program with one task, which counts and then does what the test is about.
+fn old(task: impl Fn(&mut TaskContext) -> TaskResult + Send + Sync + 'static) -> MiniJob {
+    let source = move |context: &mut TaskContext| {
+        context.long_counter("count").add(11);
+        task(context)
+    };
+    MiniJob::new("old").vertex("source", 1, source).restart_strategy(RestartStrategy::None)
+}
+
+#[test]
+fn a_job_that_its_stop_has_made_fail_is_not_said_to_run_on() {
+    let lab = Lab::with(|| {
+        old(|task| {
+            task.on_snapshot(|_| Err(JavaException::new("com.acme.Old", "no snapshot")));
+            while task.sleep(Duration::from_millis(1))? {}
+            Ok(())
+        })
+    });
+    let told = lab.run(&["--new-class", "com.acme.New"]).0.unwrap_err();
+    assert!(told.contains("could not be stopped, and is ") && !told.contains("nothing was"), "{told}");
+    assert!(lab.client.job_result(lab.old).wait().unwrap().failure_cause.is_some());
+    assert_eq!(lab.client.list_jobs().wait().unwrap().len(), 1, "nothing is started");
+}
+
+#[test]
+fn a_job_that_fails_after_its_savepoint_is_named_with_it_and_its_journal_is_kept() {
+    let lab = Lab::with(|| {
+        old(|task| {
+            while task.sleep(Duration::from_millis(1))? {}
+            Err(JavaException::new("com.acme.Old", "does not close"))
+        })
+    });
+    for _ in 0..2 {
+        let told = lab.run(&["--new-class", "com.acme.New"]).0.unwrap_err();
+        let savepoint = fs::read_dir(lab.path("savepoints")).unwrap().next().unwrap().unwrap().path();
+        assert!(told.contains(&*savepoint.to_string_lossy()), "{told}");
+        assert!(told.contains("look at it first"), "{told}");
+    }
+    assert!(PathBuf::from(lab.path("journal.json")).exists());
+    assert_eq!(lab.client.list_jobs().wait().unwrap().len(), 1, "nothing is started");
+}
+
+/// The stop was never triggered, or the cluster has forgotten it: that looks the same.
+#[test]
+fn only_the_savepoint_of_a_stop_is_taken_for_one() {
+    let ends = Arc::new(AtomicBool::new(false));
+    let ended = Arc::clone(&ends);
+    let lab = Lab::with(move || {
+        let ended = Arc::clone(&ended);
+        old(move |task| {
+            while !ended.load(Ordering::Relaxed) && task.sleep(Duration::from_millis(1))? {}
+            Ok(())
+        })
+    });
+    lab.spawn(&["--new-class", "com.acme.New", "--die-at", "1"]);
+    assert!(PathBuf::from(lab.path("journal.json")).exists());
+    let format = SavepointFormatType::Canonical;
+    lab.client.trigger_savepoint(lab.old, Some(&lab.path("others")), format).wait().unwrap();
+    ends.store(true, Ordering::Relaxed);
+    assert!(lab.client.job_result(lab.old).wait().unwrap().is_success());
+    let told = lab.run(&["--new-class", "com.acme.New"]).0.unwrap_err();
+    assert!(told.contains("is finished, and not by a stop"), "{told}");
+    assert_eq!(lab.client.list_jobs().wait().unwrap().len(), 1, "nothing is started");
+
+    let lab = Lab::new();
+    lab.spawn(&["--new-class", "com.acme.New", "--die-at", "1"]);
+    let savepoints = lab.path("savepoints");
+    lab.client.stop_with_savepoint(lab.old, false, Some(&savepoints), format).wait().unwrap();
+    lab.client.job_result(lab.old).wait().unwrap();
     assert_eq!(lab.run(&["--new-class", "com.acme.New"]).0, Ok(Outcome::Upgraded));
     lab.check(2);
 }

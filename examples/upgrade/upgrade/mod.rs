@@ -242,7 +242,8 @@ impl<W: Write> Upgrade<'_, W> {
         Ok(journal)
     }
 
-    /// Stops the old job. Its savepoint; or why the job could not be stopped, if it runs on unchanged.
+    /// Stops the old job. Its savepoint; or why there is nothing to go on with: the job could not be stopped, or is no
+    /// more.
     fn stop(&mut self, journal: &Journal) -> Step<Result<String, String>> {
         let plan = journal.plan();
         let job = plan.old_job;
@@ -250,11 +251,7 @@ impl<W: Write> Upgrade<'_, W> {
             // Looks first: it may be under way, or done, since an earlier run.
             match self.client.savepoint_status(job, plan.stop).wait() {
                 Ok(OperationStatus::Completed(savepoint)) => break savepoint,
-                Ok(OperationStatus::Failed(error)) => {
-                    return Ok(Err(format!(
-                        "job {job} could not be stopped, and nothing was changed: {error}"
-                    )));
-                }
+                Ok(OperationStatus::Failed(error)) => return self.why_not_stopped(job, &error).map(Err),
                 Err(error) if error.kind() == ErrorKind::OperationLost => {
                     match self.client.job_status(job).wait()? {
                         JobStatus::Finished => break self.forgotten_savepoint(journal)?,
@@ -290,15 +287,35 @@ impl<W: Write> Upgrade<'_, W> {
         Ok(Ok(savepoint))
     }
 
+    /// What a stop that failed has left behind: the job is not always as it was. A snapshot that throws fails it, too.
+    fn why_not_stopped(&self, job: JobId, error: &Error) -> Step<String> {
+        let status = self.client.job_status(job).wait()?;
+        match error.savepoint_path() {
+            // Whether the job or the savepoint is what to go on with is not for a program to decide.
+            Some(savepoint) => Err(Failure::Hopeless(format!(
+                "job {job} is {status}, and not finished, after its savepoint {savepoint}: look at it first, and remove \
+                 {} for another attempt: {error}",
+                self.file.display()
+            ))),
+            None => Ok(format!("job {job} could not be stopped, and is {status} now: {error}")),
+        }
+    }
+
     /// The savepoint of a stop that the cluster has forgotten about, some minutes after it was done.
     fn forgotten_savepoint(&self, journal: &Journal) -> Step<String> {
         let job = journal.plan().old_job;
-        // The cluster's clock may differ from ours; it is the job's last savepoint in any case.
+        // The cluster's clock may differ from ours, so others may be among them; only a stop's is the job's end. A job that
+        // has finished by itself has none.
         let since = UNIX_EPOCH + Duration::from_millis(journal.plan().begun) - Duration::from_secs(600);
         let savepoints = self.client.completed_savepoints(job, since.max(SystemTime::UNIX_EPOCH)).wait()?;
-        let last = savepoints.into_iter().next_back().and_then(|savepoint| savepoint.external_path);
+        let last = savepoints
+            .into_iter()
+            .rfind(|savepoint| savepoint.checkpoint_type.as_deref() == Some("SYNC_SAVEPOINT"))
+            .and_then(|savepoint| savepoint.external_path);
         last.ok_or_else(|| {
-            Failure::Hopeless(format!("job {job} is finished, and has no savepoint of this upgrade"))
+            Failure::Hopeless(format!(
+                "job {job} is finished, and not by a stop: it has no savepoint of its end"
+            ))
         })
     }
 
