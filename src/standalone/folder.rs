@@ -92,6 +92,15 @@ impl WorkingFolder {
         fs::read_to_string(self.path.join(name)).ok()?.trim().parse().ok()
     }
 
+    /// The processes that have been started here, by name, with the ids that they had.
+    pub(super) fn started(&self) -> Vec<(String, u32)> {
+        let files = fs::read_dir(self.path.join("run")).into_iter().flatten().flatten();
+        let names =
+            files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".pid")?.to_owned()));
+        let started = names.filter_map(|name| self.number(&format!("run/{name}.pid")).map(|pid| (name, pid)));
+        started.collect()
+    }
+
     /// The end of a process's log, of some thousand lines.
     pub(super) fn log_end(&self, process: &str) -> String {
         end_of(&self.log(process)).unwrap_or_default()

@@ -129,11 +129,29 @@ impl Running {
         }
     }
 
+    /// Adds processes that run and that nobody has looked for, since the start was given up before. Whether there are.
+    ///
+    /// Names that are known are left out: what is known of a cluster that was found is all there is, and the ids in its
+    /// folder may be as old as the folder.
+    fn meet_others(&self) -> bool {
+        let mut processes = lock(&self.processes);
+        let known = processes.len();
+        for (name, pid) in self.folder.started() {
+            if processes.iter().all(|process| process.name != name) {
+                processes.extend(Process::of(&name, pid));
+            }
+        }
+        processes.len() > known
+    }
+
     /// One look on the way to the end. `None` while something runs that may still end.
     fn press(&self, since: Instant, killed: &mut bool) -> Option<Result<()>> {
         let processes = self.processes();
         let left: Vec<_> = processes.iter().filter(|process| process.runs()).collect();
         if left.is_empty() {
+            if self.meet_others() {
+                return None;
+            }
             self.folder.remove_if_temporary();
             return Some(Ok(()));
         }
@@ -190,5 +208,25 @@ impl Drop for Running {
                 None => thread::sleep(LOOK),
             }
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_nobody_has_seen_start_is_ended_too() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = WorkingFolder::create(Some(parent.path())).unwrap();
+        let mut child = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+        folder.write("run/taskmanager-1.pid", &format!("{}\n", child.id())).unwrap();
+        let hold = Mutex::new(Hold::Let(Instant::now()));
+        drop(Running { folder, group: child.id(), processes: Mutex::default(), hold });
+        assert_eq!(Process::of("taskmanager-1", child.id()), None);
+        child.wait().unwrap();
     }
 }

@@ -193,7 +193,7 @@ fn decide<T: PartialEq + ToString>(
     Ok(())
 }
 
-/// A port that the caller names has to be free, on all addresses that Flink may listen on.
+/// A port that the caller names has to be free on the address that Flink listens on unless the caller names another.
 fn hold_given(option: &ConfigOption<u16>, port: u16) -> Result<TcpListener> {
     TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), port)).map_err(|error| {
         Error::new(ErrorKind::Process, format!("{option} is {port}, and that port cannot be had: {error}"))

@@ -224,7 +224,9 @@ impl Order {
                 match known {
                     Some(process) => running.add(process),
                     None if exited => return Err(Unready::ended(running, name.clone())),
-                    None if !supervised(running) => return Err(Unready::Ended(SUPERVISOR.into())),
+                    None if !supervised(running) => {
+                        return Err(Unready::ended(running, SUPERVISOR.into()));
+                    }
                     None if Instant::now() > deadline => {
                         return Err(Unready::Late(Box::default()));
                     }
@@ -351,8 +353,8 @@ enum Unready {
 }
 
 impl Unready {
-    /// Before anything is asked to end. Without its JobManager the supervisor ends a cluster, so that the others have
-    /// ended too, perhaps seen first; but the JobManager's exit code is written before.
+    /// Before anything is asked to end. Without its JobManager the supervisor ends a cluster and then itself, so that all
+    /// others have ended too, perhaps seen first; but the JobManager's exit code is written before.
     fn ended(running: &Running, name: String) -> Self {
         let job_manager = running.folder.number(&format!("run/{JOB_MANAGER}.exit")).is_some();
         Self::Ended(if job_manager { JOB_MANAGER.to_owned() } else { name })

@@ -32,23 +32,23 @@ guard() {
     echo $! >"run/$1.pid.new" && mv "run/$1.pid.new" "run/$1.pid"
     wait $!
     status=$?
-    # Perhaps it was not the process that ended, but this wait, by the signal.
-    if [ "$status" -gt 128 ] && kill -0 $! 2>/dev/null; then
+    # Perhaps it was not the process that ended, but this wait, by a signal; and there may be several.
+    while [ "$status" -gt 128 ] && kill -0 $! 2>/dev/null; do
         wait $!
         status=$?
-    fi
+    done
     echo "$status" >"run/$1.exit"
 }
 
-# Waits for the owner to end, or to say that the cluster is to stay. It ends the group by itself too, in case that the
-# supervisor is gone.
+# Waits for the owner to end, or to say that the cluster is to stay. The supervisor is asked to end with all others, and
+# escalates; if it is gone, this does.
 watch() {
     trap '' TERM
     read -r word <&3 || word=
     if [ "$word" = detach ]; then
         exit 0
     fi
-    kill -TERM $$
+    kill -TERM 0
     sleep $((grace + 2))
     kill -KILL 0
 }

@@ -182,6 +182,25 @@ fn a_process_that_does_not_listen_is_killed() {
 }
 
 #[test]
+fn a_process_has_its_time_to_end_however_often_it_is_asked_to() {
+    // The JobManager asks all of its group, as a service manager does; the supervisor then asks them again.
+    let lab = Lab::new(
+        r#"trap 'trap "" TERM; sleep 0.5; echo >"../../$name.ended"; exit' TERM
+        echo >"../../$name.ready"
+        if [ $name = jobmanager ]; then
+            until [ -e ../../taskmanager-1.ready ]; do sleep 0.1; done
+            kill -TERM 0
+        fi
+        while :; do sleep 0.1; done"#,
+    );
+    assert_eq!(lab.fail(&[]).kind(), ErrorKind::Process);
+    for name in ["jobmanager", "taskmanager-1"] {
+        assert!(lab.path().join(format!("{name}.ended")).exists(), "{name}");
+    }
+    lab.assert_nothing_runs();
+}
+
+#[test]
 fn nobody_waits_for_a_cluster_whose_handle_was_dropped() {
     let lab = Lab::new(IDLE);
     let starting = lab.descriptor().deploy_session_cluster(&ClusterSpecification::new());

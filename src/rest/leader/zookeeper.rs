@@ -313,6 +313,8 @@ fn left(deadline: Instant) -> Result<Duration, io::Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     fn of(entries: &[(&str, &str)]) -> Result<ZooKeeper> {
@@ -372,6 +374,23 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
             assert!(error.to_string().contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn a_limit_beyond_what_the_clock_can_say_is_none() {
+        let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let quorum = server.local_addr().unwrap().to_string();
+        let forever = "9223372036854775807 s";
+        let zookeeper = of(&[
+            (QUORUM, &*quorum),
+            ("high-availability.zookeeper.client.connection-timeout", forever),
+            ("high-availability.zookeeper.client.session-timeout", forever),
+        ])
+        .unwrap();
+        // It hangs up, so that there is something to tell.
+        let hanging_up = std::thread::spawn(move || drop(server.accept()));
+        assert_eq!(zookeeper.leader().unwrap_err().kind(), ErrorKind::Connect);
+        hanging_up.join().unwrap();
     }
 
     #[test]
