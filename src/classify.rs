@@ -197,10 +197,7 @@ impl Row {
 
 /// The error of an answer that has the server's `errors`.
 pub(crate) fn server_errors(about: About, status: u16, errors: Vec<String>) -> Error {
-    // The first entry is "Internal server error." where the second has the reason.
-    let reason =
-        errors.iter().rev().map(String::as_str).find(|text| !text.trim().is_empty()).unwrap_or_default();
-    let trace = Trace::parse(reason);
+    let trace = Trace::parse(reason(&errors));
     let (kind, decisive) = match status {
         // Whoever answers so stands before Flink and has not looked further.
         401 | 403 | 407 => (by_status(about, status), trace.first()),
@@ -208,6 +205,16 @@ pub(crate) fn server_errors(about: About, status: u16, errors: Vec<String>) -> E
     };
     let error = described(kind, &trace, decisive).with_status(status);
     error.with_server_errors(errors)
+}
+
+/// Whether these `errors` of an answer say, in words of Flink's own, that it cannot serve now.
+pub(crate) fn says_unavailable(errors: &[String]) -> bool {
+    look_up(&Trace::parse(reason(errors)), Answer).is_some_and(|(kind, _)| kind == Unavailable)
+}
+
+/// The first entry is "Internal server error." where the second has the reason.
+fn reason(errors: &[String]) -> &str {
+    errors.iter().rev().map(String::as_str).find(|text| !text.trim().is_empty()).unwrap_or_default()
 }
 
 /// The error of an exception that a cluster in this process answered with: the same as over HTTP, without a status.

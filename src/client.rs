@@ -48,7 +48,12 @@ pub trait ClusterClient: fmt::Debug + Send + Sync {
     /// Ends the cluster, with all jobs that run in it.
     ///
     /// Completes when the cluster has taken the order. A standalone cluster's TaskManagers go on and wait for another
-    /// JobManager. Over REST: `DELETE /cluster`.
+    /// JobManager. Over REST: `DELETE /cluster`; if the answer is lost, it counts as taken when the host that it was sent to
+    /// refuses connections from then on.
+    ///
+    /// # Errors
+    /// Over REST [`ErrorKind::OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) if the answer was lost and then the
+    /// address could not be reached, or another leads.
     fn shut_down_cluster(&self) -> Pending<Acknowledge>;
 
     /// All jobs that the cluster knows, running and ended. Over REST: `GET /jobs/overview`.

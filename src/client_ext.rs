@@ -68,7 +68,10 @@ pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
                     Some(_) => {}
                 }
                 operating.enter(Phase::Polling);
-                runtime.core().sleep(waits.wait_time(look).max(took * SPARE)).await;
+                runtime
+                    .core()
+                    .sleep(waits.wait_time(look).max(took.saturating_mul(SPARE).min(LONGEST_SPARE)))
+                    .await;
             }
             Ok(Acknowledge)
         })
@@ -198,6 +201,9 @@ const MOST_BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// A list of all jobs is followed by a pause of so many times what it took.
 const SPARE: u32 = 8;
+
+/// But never of more than this: a list may have taken long because it was waited for until the cluster had a leader.
+const LONGEST_SPARE: Duration = Duration::from_secs(10);
 
 /// Flink wraps whatever went wrong before a job ran in an exception of one class.
 fn is_initialization_failure(cause: &FailureCause) -> bool {

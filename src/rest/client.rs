@@ -269,25 +269,29 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
         self.start(Operating::new("shutting the cluster down"), |api, operating| async move {
             let mut tries = Tries::new();
             let call = Call::new(&endpoint::SHUT_DOWN, &[], "an empty answer");
-            let going_on = api.read_unread();
+            let unread = api.read_unread();
             let error = loop {
                 let error = match api.call::<EmptyResponse>(&operating, &mut tries, &call).await {
                     Ok(_) => {
-                        api.read_later(going_on);
+                        api.read_later(unread);
                         return Ok(Acknowledge);
                     }
                     Err(error) => error,
                 };
-                // Nobody is there any more: an earlier attempt was taken.
-                if tries.perhaps_sent() && error.kind() == ErrorKind::Connect {
+                // Nobody is there any more: an earlier attempt was taken. An address that cannot be reached does not say
+                // so, nor does another one than the order was sent to.
+                if tries.perhaps_only_here() && api.transport.is_refused(&error) {
                     return Ok(Acknowledge);
                 }
                 // Whoever leads after the one that may have taken it leads another cluster than was meant.
                 if !tries.perhaps_sent() || tries.leader_changed() {
                     break error;
                 }
-                api.pause(&operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
+                if let Err(error) = api.pause(&operating, &mut tries, error).await {
+                    break error;
+                }
             };
+            unread.into_iter().for_each(|path| api.unread.note(path));
             Err(tries.give_up(error))
         })
     }

@@ -89,13 +89,13 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
     /// Uploads a jar, streamed from disk, and completes with its id, for [`ExecutionPlan::uploaded_jar`].
     /// `POST /jars/upload`.
     ///
-    /// The jar stays until it is deleted or the JobManager ends. The file's name must end in `.jar`. Copies that
-    /// attempts without an answer left are removed, as far as they are seen. They are told by the file's name, so give
-    /// jars that are uploaded at the same time names of their own.
+    /// The jar stays until it is deleted or the JobManager ends. The file's name must end in `.jar`. An upload
+    /// whose answer is lost is repeated, and the id is that of the one that was answered; a copy of the jar may then
+    /// stay in the cluster besides, since nothing tells it from what others upload under the same name.
     ///
     /// # Errors
-    /// [`ErrorKind::LocalFile`] if it cannot be read; [`ErrorKind::OutcomeUnknown`] if the answer was lost and it
-    /// cannot be told which of several new jars of this name it is.
+    /// [`ErrorKind::LocalFile`] if it cannot be read; [`ErrorKind::OutcomeUnknown`] if no attempt was answered, and one
+    /// may have left the jar in the cluster.
     pub fn upload_jar(&self, path: impl AsRef<Path>) -> Pending<String> {
         let path = path.as_ref().to_owned();
         let name = file_name(&path);

@@ -9,6 +9,7 @@ use crate::ids::TriggerId;
 use crate::pending::operation::{self, Operating};
 use crate::plan::UploadProgress;
 use crate::rest::request::{Api, Tries};
+use crate::rest::submit::Name;
 
 /// A jar of ours in the cluster, under a name that nobody else has, which is removed however its use ends.
 pub(super) struct OwnJar {
@@ -43,7 +44,7 @@ impl OwnJar {
         // Whatever ends this before it knows more has to look.
         let before = std::mem::replace(&mut self.there, There::Perhaps);
         let mut tries = Tries::new();
-        let uploaded = self.api.upload(operating, &mut tries, path, &self.name, None, progress).await;
+        let uploaded = self.api.upload(operating, &mut tries, path, &self.name, Name::Own, progress).await;
         let place = tries.address().map(str::to_owned);
         let mut doubtful = tries.perhaps_sent();
         for elsewhere in tries.perhaps_elsewhere() {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::classify;
 use crate::error::{Error, ErrorFamily, ErrorKind, Result};
 use crate::pending::operation::{self, Operating, Phase, Scope};
 use crate::rest::answer::Answer;
@@ -126,11 +127,10 @@ pub(crate) struct Tries {
     /// Those that the limit of attempts is for: not the ones that met a server that cannot serve now.
     counted: u32,
     began: Instant,
+    last_took: Duration,
     unavailable_since: Option<Instant>,
     /// An attempt may have arrived whose answer never came.
     perhaps_sent: bool,
-    /// How many such attempts there were, but for those whose effect has been found.
-    doubtful: usize,
     /// Where such attempts went.
     sent_to: Vec<String>,
     /// Where the last attempt went.
@@ -148,9 +148,9 @@ impl Tries {
             attempts: 0,
             counted: 0,
             began: Instant::now(),
+            last_took: Duration::ZERO,
             unavailable_since: None,
             perhaps_sent: false,
-            doubtful: 0,
             sent_to: Vec::new(),
             address: None,
             leader_changed: false,
@@ -191,14 +191,14 @@ impl Tries {
         self.leader_changed
     }
 
-    /// How many attempts may have had an effect that has not been found.
-    pub(crate) fn doubtful(&self) -> usize {
-        self.doubtful
+    /// Whether there are attempts that may have arrived, and all of them went where the last one went.
+    pub(crate) fn perhaps_only_here(&self) -> bool {
+        self.perhaps_sent && self.address().is_some() && self.perhaps_elsewhere().next().is_none()
     }
 
-    /// What was found is the effect of one of the attempts.
-    pub(crate) fn note_found(&mut self) {
-        self.doubtful = self.doubtful.saturating_sub(1);
+    /// How long the last attempt took, whatever came before it.
+    pub(crate) fn last_took(&self) -> Duration {
+        self.last_took
     }
 
     /// How long ago the first attempt began.
@@ -246,7 +246,6 @@ impl Tries {
         }
         if failed.sent == Sent::Perhaps {
             self.perhaps_sent = true;
-            self.doubtful += 1;
             self.sent_to.extend(failed.address.clone().filter(|address| !self.sent_to.contains(address)));
         }
         // Without an address there was nobody to send to.
@@ -397,7 +396,9 @@ impl Api {
             },
             patient: call.patient,
         };
+        let began = Instant::now();
         let sent = self.transport.send(&request);
+        tries.last_took = began.elapsed();
         tries.address = Some(base);
         let (error, sent, lasting) = match sent {
             Ok(received) => match read(call, &received) {
@@ -454,9 +455,12 @@ pub(crate) fn passes(error: &Error) -> bool {
     )
 }
 
-/// Whether the cluster itself says that nobody leads. A gateway that is too busy says nothing of the kind.
+/// Whether the cluster itself says that nobody leads, in its own words. A gateway that is too busy, or that gave up
+/// waiting, says nothing of the kind, though some put it in the same form.
 fn is_without_leader(error: &Error) -> bool {
-    error.kind() == ErrorKind::Unavailable && !error.server_errors().is_empty()
+    error.kind() == ErrorKind::Unavailable
+        && !matches!(error.status(), Some(502 | 504))
+        && classify::says_unavailable(error.server_errors())
 }
 
 fn read<T: DeserializeOwned>(call: &Call<'_>, received: &Received) -> Result<T, (Error, Sent)> {

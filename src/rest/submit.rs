@@ -3,8 +3,9 @@
 //! # Exactly once
 //! A jar's job gets its id before the first attempt. When the answer to a run was lost, the cluster is asked for that
 //! id; if it is known the job was submitted, else the run is sent again, and a refusal because the id is taken is the
-//! first attempt's success. An upload has no id, but the file has a name of its own: a jar that a lost answer left
-//! behind is found by that name, and used; and what is there under that name in the end is removed.
+//! first attempt's success. An upload has no id, but a submission's jar has a name of its own: what a lost answer left
+//! behind is found by that name, and used; and what is there under that name in the end is removed. A jar that is
+//! uploaded to stay keeps its file's name, which tells nothing: it is uploaded again, and a copy may stay.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -25,15 +26,21 @@ use crate::rest::messages::{
     JarRunResponse, JarUploadResponse, JobExecutionResultResponse, JobPlanResponse, JobStatusInfo,
     JobSubmitRequest, JobSubmitResponse,
 };
-use crate::rest::multipart::{self, Multipart};
+use crate::rest::multipart::Multipart;
 use crate::rest::own_jar::OwnJar;
-use crate::rest::request::{Api, Call, Tries, passes};
+use crate::rest::request::{Api, Call, Tries, passes, unknown};
 
 const JAR_TYPE: &str = "application/x-java-archive";
 const GRAPH_TYPE: &str = "application/octet-stream";
 
-/// How often copies of an upload are looked for that may still arrive.
-const LOOKS_FOR_COPIES: u32 = 3;
+/// Whose the name is that a jar is uploaded under.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    /// Made up for this one: a jar of this name is this one.
+    Own,
+    /// The file's, which any other may have.
+    Shared,
+}
 
 impl Api {
     pub(crate) async fn submit(
@@ -123,64 +130,25 @@ impl Api {
         }
     }
 
-    /// Uploads a jar that stays, and gives its id. Its name is the file's, which others may use too; so it is told by
-    /// being new.
+    /// Uploads a jar that stays, and gives its id. Others may have jars of the same name, there before or just come, and
+    /// each JobManager its own: none of them is taken for this one, or removed.
     pub(crate) async fn upload_jar(&self, operating: &Operating, path: &Path) -> Result<String> {
-        let name = file_name(path);
-        // What cannot be read is told before anything is asked of the cluster.
-        multipart::open(path)?;
-        let before = self.jars_named(operating, &name).await?;
         let mut tries = Tries::new();
-        let id = self.upload(operating, &mut tries, path, &name, Some(&before), None).await?;
-        if tries.perhaps_sent()
-            && let Err(error) = self.remove_copies(operating, &name, &before, &id, &tries).await
-        {
-            log::warn!("copies of the jar {id} may stay in the cluster: {error}");
+        let id = self.upload(operating, &mut tries, path, &file_name(path), Name::Shared, None).await?;
+        if tries.perhaps_sent() {
+            log::warn!("{}: the answer was lost once, so a copy of the jar {id} may stay", operating.name);
         }
         Ok(id)
     }
 
-    /// Removes what attempts without an answer left besides the jar `id`: what is new, if it is no more than there were
-    /// such attempts.
-    async fn remove_copies(
-        &self,
-        operating: &Operating,
-        name: &str,
-        before: &BTreeSet<String>,
-        id: &str,
-        tries: &Tries,
-    ) -> Result<()> {
-        let mut doubtful = tries.doubtful();
-        // What was on its way when its connection broke may still be arriving.
-        for look in 1..=LOOKS_FOR_COPIES {
-            if doubtful == 0 {
-                break;
-            }
-            self.core.sleep(self.retry.strategy.wait_time(look)).await;
-            let mut copies = self.jars_named(operating, name).await?;
-            copies.retain(|jar| jar != id && !before.contains(jar));
-            if copies.len() > doubtful {
-                break;
-            }
-            doubtful -= copies.len();
-            for copy in copies {
-                self.delete_jar(operating, &copy).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Uploads a jar and gives its id.
-    ///
-    /// A jar that a lost answer left is found by its name: for certain if nobody else has that; otherwise it is not
-    /// among those `before`, and is taken only if there are no more than attempts that may have left one.
+    /// Uploads a jar and gives its id. When an answer was lost, a jar whose name nobody else has is looked for by that.
     pub(super) async fn upload(
         &self,
         operating: &Operating,
         tries: &mut Tries,
         path: &Path,
         name: &str,
-        before: Option<&BTreeSet<String>>,
+        whose: Name,
         progress: Option<UploadProgress>,
     ) -> Result<String> {
         let body = Multipart::new().file("jarfile", name, JAR_TYPE, path).on_progress(progress);
@@ -194,18 +162,11 @@ impl Api {
                 Err(error) => return Err(error),
             };
             self.pause(operating, tries, error).await.map_err(|error| tries.give_up(error))?;
-            let now = self.jars_named(operating, name).await.map_err(|error| tries.give_up(error))?;
-            let new: Vec<_> =
-                now.into_iter().filter(|id| before.is_none_or(|before| !before.contains(id))).collect();
-            if before.is_some() && new.len() > tries.doubtful() {
-                let message = format!(
-                    "others have uploaded jars named {name:?} at the same time, and one of them may be this"
-                );
-                return Err(Error::new(ErrorKind::OutcomeUnknown, message));
-            }
-            if let Some(jar) = new.into_iter().next() {
-                tries.note_found();
-                return Ok(jar);
+            if whose == Name::Own {
+                let there = self.jars_named(operating, name).await.map_err(|error| tries.give_up(error))?;
+                if let Some(jar) = there.into_iter().next() {
+                    return Ok(jar);
+                }
             }
         }
     }
@@ -324,12 +285,26 @@ impl Api {
                 _ if !tries.perhaps_sent() => return Err(error),
                 _ => {}
             }
-            self.pause(operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
+            let answered = if passes(&error) {
+                self.pause(operating, &mut tries, error).await.map_err(|error| tries.give_up(error))?;
+                None
+            } else {
+                Some(error)
+            };
             let look = Call::new(&endpoint::APPLICATION, &[&id], "the details of an application");
-            match self.look::<ApplicationDetails>(operating, &mut tries, look).await {
+            let missing = match self.look::<ApplicationDetails>(operating, &mut tries, look).await {
                 Ok(_) => return Ok(id),
-                Err(error) if error.kind() == ErrorKind::NotFound && !tries.leader_changed() => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => error,
                 Err(error) => return Err(tries.give_up(error)),
+            };
+            match answered {
+                // Jars go with their JobManager, as what it remembers of applications does.
+                Some(error) if error.kind() == ErrorKind::JarNotFound => {
+                    return Err(unknown("it is not known whether an earlier attempt took effect", error));
+                }
+                Some(error) => return Err(tries.give_up(error)),
+                None if tries.leader_changed() => return Err(tries.give_up(missing)),
+                None => {}
             }
         }
     }

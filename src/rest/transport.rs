@@ -319,6 +319,14 @@ impl Transport {
         Ok((Received { status, https, content_type, location, retry_after, encoding, body }, kept))
     }
 
+    /// Whether the address of the cluster itself answered that nobody listens there: a proxy that refuses says nothing of
+    /// who is behind it.
+    pub(crate) fn is_refused(&self, error: &Error) -> bool {
+        let source = error.source().and_then(|source| source.downcast_ref());
+        self.setup.proxy.is_none()
+            && matches!(source, Some(TransportError(ureq::Error::Io(io))) if io.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
     /// The one table from what the network did to what happened.
     fn failure(&self, request: &Request<'_>, error: ureq::Error, limit: Duration) -> Failure {
         use ErrorKind::{Connect, ConnectionLost, Decode, TooLarge};

@@ -44,27 +44,31 @@ impl Unread {
 }
 
 impl Api {
-    /// Reads every result that is there; gives the paths of operations that go on. Each is asked for once: what cannot
-    /// be read must not keep the caller.
+    /// Reads every result that is there; gives the paths of those that are still to be read: of operations that go on,
+    /// and all from the first one on that the network kept from being read. Each is asked for once: what cannot be read
+    /// must not keep the caller.
     pub(crate) fn read_unread(&self) -> Vec<String> {
-        let mut going_on = Vec::new();
-        for path in self.unread.take() {
+        let mut left = Vec::new();
+        let mut paths = self.unread.take().into_iter();
+        while let Some(path) = paths.next() {
             let call = Call::at(&endpoint::ANY, path.clone());
             match self.once::<AsynchronousOperationResult<IgnoredAny>>(&call) {
-                Ok(answer) if answer.status.id == QueueStatusId::InProgress => going_on.push(path),
+                Ok(answer) if answer.status.id == QueueStatusId::InProgress => left.push(path),
                 Ok(_) => {}
                 Err(error)
                     if matches!(error.kind().family(), ErrorFamily::Connection | ErrorFamily::Timeout) =>
                 {
+                    left.push(path);
+                    left.extend(paths);
                     break;
                 }
                 Err(_) => {}
             }
         }
-        going_on
+        left
     }
 
-    /// Reads the results of operations that a cluster which is shutting down still has to end, when they are there.
+    /// Reads the results that a cluster which is shutting down still waits to be read, when they are there.
     pub(crate) fn read_later(self: &Arc<Self>, paths: Vec<String>) {
         if paths.is_empty() {
             return;

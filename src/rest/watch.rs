@@ -24,13 +24,16 @@ use crate::job::JobStatus;
 use crate::pending::Pending;
 use crate::pending::operation::{self, Operating, Phase};
 use crate::rest::endpoint;
-use crate::rest::request::{Api, Call};
+use crate::rest::request::{Api, Call, Tries};
 use crate::runtime::Runtime;
 use crate::sync::{Mutex, lock};
 
 /// A round that lists all jobs of the cluster is followed by a pause of so many times what it took, so that looking
 /// is never more than a small part of what the cluster does.
 const SPARE: u32 = 8;
+
+/// But a cluster that is slow for once is not left alone for longer than this on that account.
+const LONGEST_SPARE: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub(crate) struct Watch {
@@ -192,12 +195,12 @@ async fn drive(watch: Arc<Watch>, api: Arc<Api>, operating: Arc<Operating>) -> R
             last_list = Duration::ZERO;
             watch.call(|_| true);
         } else if jobs > 1 {
-            let began = Instant::now();
-            let listed =
-                api.get::<Overview>(&operating, Call::new(&endpoint::JOBS, &[], "a list of jobs")).await;
-            last_list = began.elapsed();
-            match listed {
+            let mut tries = Tries::new();
+            let call = Call::new(&endpoint::JOBS, &[], "a list of jobs");
+            match api.call::<Overview>(&operating, &mut tries, &call).await {
                 Ok(overview) => {
+                    // Not what attempts before it took, and the pauses between: a failover is no work of the cluster's.
+                    last_list = tries.last_took();
                     // What is not in the list is unknown, and its own request will say so.
                     let running: HashMap<JobId, JobStatus> =
                         overview.jobs.into_iter().map(|job| (job.jid, job.state)).collect();
@@ -206,12 +209,20 @@ async fn drive(watch: Arc<Watch>, api: Arc<Api>, operating: Arc<Operating>) -> R
                     watch.call(|job_id| running.get(job_id).is_none_or(|state| state.is_terminal()));
                 }
                 // Each request for a result has its own retries and says its own error.
-                Err(_) => watch.call(|_| true),
+                Err(_) => {
+                    last_list = Duration::ZERO;
+                    watch.call(|_| true);
+                }
             }
         }
         operating.enter(Phase::Polling);
         pause(&watch, &api, last_list).await;
     }
+}
+
+/// The least pause after a list that took so long.
+fn spared(last_list: Duration) -> Duration {
+    last_list.saturating_mul(SPARE).min(LONGEST_SPARE)
 }
 
 /// Until the next round. A turn that enters meanwhile shortens the wait, for what counts is the youngest; but never
@@ -224,7 +235,7 @@ async fn pause(watch: &Watch, api: &Api, last_list: Duration) {
         state.looks
     };
     loop {
-        let wait = api.poll.wait_time(looks).max(last_list * SPARE);
+        let wait = api.poll.wait_time(looks).max(spared(last_list));
         let mut sleep = api.core.sleep(wait.saturating_sub(began.elapsed()));
         let younger = std::future::poll_fn(|context| {
             let mut state = lock(&watch.state);

