@@ -194,7 +194,7 @@ impl ExecutionPlan {
     }
 
     /// Hears of the upload's progress: bytes sent so far, and in all. Called on the thread that uploads, so it
-    /// should return quickly; if it panics, the submission fails with [`ErrorKind::Panicked`].
+    /// should return quickly and must not wait for a handle; if it panics, the submission fails with [`ErrorKind::Panicked`].
     pub fn on_upload(mut self, progress: impl Fn(u64, u64) + Send + Sync + 'static) -> Self {
         self.on_upload = Some(Arc::new(progress));
         self

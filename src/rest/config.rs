@@ -1,10 +1,12 @@
 //! How a client reaches its cluster, how long it waits, and how often it tries.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::secret::{HIDDEN, shown};
 use crate::config::{Configuration, options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rest::bearer::Bearer;
@@ -189,8 +191,9 @@ impl RestClusterClientConfigurationBuilder {
         self
     }
 
-    /// Adds a header to every request. Its value is treated as a secret: it is shown nowhere, and sent to the cluster's
-    /// address and nowhere else.
+    /// Adds a header to every request. Its value is treated as a secret: it is shown nowhere, and sent to the addresses
+    /// of the cluster and nowhere else. Where the leader changes, those include the ones that were the cluster's before: a
+    /// jar that a submission left there is removed there, with a few attempts.
     ///
     /// The header `authorization` takes the place of what [`basic_auth`](Self::basic_auth) and the like have set.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -466,9 +469,23 @@ impl RestClusterClientConfigurationBuilder {
 impl fmt::Debug for RestClusterClientConfigurationBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RestClusterClientConfigurationBuilder")
-            .field("addresses", &self.addresses)
+            .field(
+                "addresses",
+                &self.addresses.iter().map(|address| shown_address(address)).collect::<Vec<_>>(),
+            )
             .field("headers", &self.headers)
             .finish_non_exhaustive()
+    }
+}
+
+/// What stands before an @ may be a password, which `build` refuses, but only then.
+fn shown_address(address: &str) -> Cow<'_, str> {
+    match address.split_once("://") {
+        Some(_) => shown("address", address),
+        None => match address.rfind('@') {
+            Some(at) => Cow::Owned(format!("{HIDDEN}{}", &address[at..])),
+            None => Cow::Borrowed(address),
+        },
     }
 }
 
@@ -618,6 +635,20 @@ mod tests {
         let port = [("rest.address", "h"), ("rest.port", "9081")];
         assert_eq!(url(&port, "a").unwrap(), "http://a:9081");
         assert_eq!(url(&port, "http://a").unwrap(), "http://a");
+    }
+
+    #[test]
+    fn a_builder_shows_no_password_of_an_address_or_a_proxy() {
+        let urls = ["http://user:hunter2@h:1", "user:hunter2@h:1", "https://user:hun@ter2@h/x", "h:1"];
+        let builder = RestClusterClientConfiguration::builder()
+            .addresses(urls)
+            .proxy("http://user:hunter2@proxy:3128")
+            .basic_auth("user", "hunter2");
+        for shown in [format!("{builder:?}"), format!("{builder:#?}")] {
+            assert!(!shown.contains("ter2") && !shown.contains("hun"), "{shown}");
+            assert!(shown.contains("http://******@h:1") && shown.contains("\"******@h:1\""), "{shown}");
+            assert!(shown.contains("https://******@h/x") && shown.contains("\"h:1\""), "{shown}");
+        }
     }
 
     #[test]

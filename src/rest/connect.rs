@@ -17,7 +17,7 @@ use std::sync::Arc;
 use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::time::{Duration, Instant};
 use ureq::unversioned::transport::{
     Buffers, ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport,
@@ -57,6 +57,31 @@ pub(crate) fn has_begun() -> bool {
 /// Whether the request that this thread sends, or has sent, did not go out whole.
 pub(crate) fn is_cut_off() -> bool {
     STAGE.get() == Stage::CutOff
+}
+
+/// Runs what may send requests of its own on this thread, in the midst of one, and goes on with that one's stage.
+pub(crate) fn aside<T>(run: impl FnOnce() -> T) -> T {
+    let (stage, lines) = (STAGE.get(), SECRET_LINES.take());
+    let result = run();
+    STAGE.set(stage);
+    SECRET_LINES.set(lines);
+    result
+}
+
+/// The addresses of a host. A look-up that takes longer than the limit goes on in a thread of its own, which nobody waits
+/// for.
+pub(crate) fn resolve(host: &str, port: u16, limit: std::time::Duration) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let uri = format!("http://{host}:{port}").parse::<Uri>();
+    let uri = uri.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let limit = NextTimeout { after: limit.into(), reason: ureq::Timeout::Resolve, ..NextTimeout::default() };
+    match DefaultResolver::default().resolve(&uri, &Config::default(), limit) {
+        Ok(addresses) => Ok(addresses.to_vec()),
+        Err(ureq::Error::Timeout(_)) => Err(io::ErrorKind::TimedOut.into()),
+        Err(error) => Err(error.into_io()),
+    }
 }
 
 /// `most` is how many bytes an answer may have on the wire, head and all.

@@ -27,6 +27,10 @@ use crate::runtime::Core;
 /// No server makes a client wait longer than this for its next attempt.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
+/// Attempts after the first at an address that is no longer the cluster's. Whoever has it now is sent what is meant for the
+/// cluster, so nobody is waited for there.
+const RETRIES_AT_AN_OLD_ADDRESS: u32 = 3;
+
 /// What a failed attempt leads to; told to the hook of the configuration.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -283,10 +287,13 @@ pub(crate) struct Failed {
 }
 
 impl Api {
-    /// The same towards this address alone, else as [`independent`](Self::independent).
+    /// The same towards this address alone, which may no longer be the cluster's: with few attempts, else as
+    /// [`independent`](Self::independent).
     pub(crate) fn at(&self, address: &str) -> Self {
         let leader = Arc::new(FixedAddress::of_base(address.to_owned()));
-        Self { leader, ..self.independent() }
+        let mut api = Self { leader, ..self.independent() };
+        api.retry.max_attempts = api.retry.max_attempts.min(RETRIES_AT_AN_OLD_ADDRESS);
+        api
     }
 
     /// The same towards the same server, by connections of its own, without the hook, and outside of any scope.
@@ -347,11 +354,17 @@ impl Api {
         call: &Call<'_>,
     ) -> Result<T> {
         loop {
+            // For the attempt alone: a pause uploads nothing.
+            let slot = match call.body {
+                CallBody::Multipart(_) => Some(self.core.uploads().enter().await),
+                CallBody::None | CallBody::Json(_) => None,
+            };
             operating.enter(Phase::Sending);
             let (request, failed) = match self.attempt(call, tries) {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
+            drop(slot);
             tries.note(&failed);
             if self.scope.is_closed() {
                 // Of two threads that close, one may cut connections while the other still completes operations.

@@ -154,7 +154,6 @@ impl Api {
         let body = Multipart::new().file("jarfile", name, JAR_TYPE, path).on_progress(progress);
         let call =
             Call::new(&endpoint::UPLOAD_JAR, &[], "the name of an uploaded jar").multipart(&body).patient();
-        let _slot = self.core.uploads().enter().await;
         loop {
             let error = match self.call::<JarUploadResponse>(operating, tries, &call).await {
                 Ok(uploaded) => return Ok(uploaded.jar_id().to_owned()),
@@ -317,7 +316,6 @@ impl Api {
         job_id: Option<JobId>,
     ) -> Result<JobId> {
         let call = Call::new(&endpoint::SUBMIT, &[], "the address of a job").multipart(body).patient();
-        let _slot = self.core.uploads().enter().await;
         let mut tries = Tries::new();
         loop {
             let error = match self.call::<JobSubmitResponse>(operating, &mut tries, &call).await {

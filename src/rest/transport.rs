@@ -571,7 +571,8 @@ impl Read for Upload {
             buffer[..most].fill(0);
             most
         } else {
-            self.body.read(buffer).inspect_err(|error| {
+            // It tells the caller's code how far it is, which may send requests by this thread.
+            connect::aside(|| self.body.read(buffer)).inspect_err(|error| {
                 self.failed = Some(Error::new(ErrorKind::LocalFile, error.to_string()));
             })?
         };

@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration as Span;
 
-use ureq::unversioned::resolver::DefaultResolver;
-
 use super::*;
 
 /// A host with these addresses, and how often it was looked up.
@@ -148,6 +146,27 @@ fn a_lookup_that_takes_longer_than_the_limit_is_given_up() {
     let agent = agent(config, &Tls::default(), Slow(address), u64::MAX);
     let error = agent.get("http://slow.test/").call().unwrap_err();
     assert!(matches!(error, ureq::Error::Timeout(ureq::Timeout::Connect)), "{error}");
+}
+
+#[test]
+fn hosts_of_the_leader_s_directory_are_looked_up_within_a_limit() {
+    for (host, expected) in [("127.0.0.1", "127.0.0.1:2181"), ("::1", "[::1]:2181")] {
+        // No time at all is enough for an address.
+        assert_eq!(resolve(host, 2181, Span::ZERO).unwrap(), [expected.parse().unwrap()]);
+    }
+    let found = resolve("localhost", 2181, LONG).unwrap();
+    assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 2181), "{found:?}");
+    let error = resolve("no host", 2181, LONG).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{error}");
+}
+
+#[test]
+fn a_request_goes_on_with_its_stage_after_another_in_its_midst() {
+    begin(b"x-secret: 1\r\n".to_vec());
+    STAGE.set(Stage::CutOff);
+    aside(|| begin(b"x-other: 2\r\n".to_vec()));
+    assert!(is_cut_off());
+    assert_eq!(SECRET_LINES.take(), b"x-secret: 1\r\n");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use super::split_port;
 use crate::config::{Configuration, options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::java_stream::leader_information;
+use crate::rest::connect;
 use crate::runtime::timer::after;
 
 const DEFAULT_PORT: u16 = 2181;
@@ -106,7 +107,9 @@ impl ZooKeeper {
         })
     }
 
-    /// The address that the leader has written down.
+    /// The address that the leader has written down. Looking hosts up included, this takes no longer than
+    /// `high-availability.zookeeper.client.connection-timeout`, which bounds what a close has to wait for: it does not
+    /// reach the socket here.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if nobody has; [`ErrorKind::Connect`] if no server can be asked;
@@ -241,7 +244,7 @@ struct Connection {
 
 impl Connection {
     fn open(host: &str, port: u16, deadline: Instant) -> Result<Self, Failure> {
-        let addresses: Vec<_> = (host, port).to_socket_addrs()?.collect();
+        let addresses = connect::resolve(host, port, left(deadline)?)?;
         let mut last = Failure::Here("the host has no address".into());
         for (tried, address) in addresses.iter().enumerate() {
             let share = left(deadline)? / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);

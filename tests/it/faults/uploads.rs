@@ -3,13 +3,17 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use flink_client::{ClusterClient, ErrorKind, ExecutionPlan};
+use flink_client::{ClusterClient, ErrorKind, ExecutionPlan, FixedWaitStrategy, Runtime};
 
-use crate::support::{Reply, ScriptedServer, client, eager};
+use crate::support::{HANG, Reply, ScriptedServer, client, eager};
 
 /// More than the system's buffers of a connection hold.
 const LARGE: u64 = 64 << 20;
+
+/// Refuses connections: a port that no test is given by the system.
+const NOBODY: &str = "http://127.0.0.1:1";
 
 const NO_JARS: &str = r#"{"address":"http://localhost","files":[]}"#;
 
@@ -95,6 +99,28 @@ fn progress_does_not_go_on_when_nobody_reads() {
     let error = client(eager(&server.url())).submit_job(plan).wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
     assert!(reported.load(Ordering::SeqCst) < LARGE, "not all of it was sent");
+}
+
+#[test]
+fn uploads_that_pause_leave_their_places_to_others() {
+    let file = jar(10);
+    let runtime = Runtime::builder().io_threads(2).build().unwrap(); // of which one uploads
+    let (pausing, pauses) = std::sync::mpsc::channel();
+    let waits = eager(NOBODY)
+        .retry_strategy(FixedWaitStrategy(Duration::from_secs(3600)))
+        .on_retry(move |_| pausing.send(()).unwrap())
+        .runtime(runtime.clone());
+    let waits = client(waits);
+    let paused = waits.submit_job(plan(&file));
+    pauses.recv().unwrap();
+    let server = ScriptedServer::deciding(|request| match request.path() {
+        "/jars/upload" => Reply::json(200, r#"{"filename":"/tmp/x.jar","status":"success"}"#),
+        _ => Reply::json(400, r#"{"errors":["no"]}"#),
+    });
+    let other = client(eager(&server.url()).runtime(runtime)).submit_job(plan(&file));
+    let error = other.wait_timeout(HANG).expect("a place to upload").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
+    assert!(!paused.is_done());
 }
 
 #[test]
