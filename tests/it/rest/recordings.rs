@@ -398,15 +398,26 @@ impl Scene {
                 }
                 _ => self.body(recorded, job),
             };
-            return self.send(method, &self.path(path, job, None), body.as_ref());
+            let answer = self.send(method, &self.path(path, job, None), body.as_ref());
+            if let (Some(job), true, 202) = (job, path.ends_with("/stop"), answer.status) {
+                // Another stop while this one is under way would fail the job, as in Flink.
+                let trigger = answer.json()["request-id"].as_str().unwrap().to_owned();
+                self.ended("GET", &format!("/jobs/{job}/savepoints/{trigger}"));
+            }
+            return answer;
         };
         let post = self.path(triggered["request"]["path"].as_str().unwrap(), job, None);
         let begun = self.send("POST", &post, self.body(&triggered, job).as_ref()).json();
         let trigger = begun["request-id"].as_str().unwrap_or_else(|| panic!("{name}: {begun}"));
         let status = self.path(path, job, Some(trigger));
+        self.ended(method, &status)
+    }
+
+    /// How an operation ended.
+    fn ended(&self, method: &str, status: &str) -> Answer {
         let mut answer = None;
         eventually("the operation ends", || {
-            let seen = answer.insert(self.send(method, &status, None));
+            let seen = answer.insert(self.send(method, status, None));
             seen.json()["status"]["id"] != "IN_PROGRESS"
         });
         answer.unwrap()
