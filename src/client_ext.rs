@@ -16,19 +16,22 @@ use crate::runtime::Runtime;
 use crate::runtime::timer::CENTURY;
 use crate::savepoint::SavepointFormatType;
 
-/// Conveniences over [`ClusterClient`], for every client that can be cloned (an `Arc<dyn ClusterClient>` too).
+/// Conveniences over [`ClusterClient`], for every client that can be cloned (an
+/// `Arc<dyn ClusterClient<ClusterId = String>>` too).
 ///
 /// As a bound it says all that a function of yours needs of a client of any target.
 ///
 /// # Examples
 /// ```
+/// use std::time::Duration;
+///
 /// use flink_client::prelude::*;
 /// use flink_client::{ExecutionPlan, JobId, Result, SavepointFormatType};
 ///
 /// fn upgrade(client: &impl ClusterClientExt, old: JobId, new: ExecutionPlan) -> Result<JobId> {
 ///     let savepoint = client.stop_and_wait(old, None, SavepointFormatType::Canonical).wait()?;
 ///     let job = client.submit_job(new.savepoint(savepoint)).wait()?;
-///     client.wait_until_running(job).wait()?;
+///     client.wait_until_running(job).timeout(Duration::from_secs(120)).wait()?;
 ///     Ok(job)
 /// }
 /// ```
@@ -36,8 +39,15 @@ pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
     /// Waits until all tasks of the job run. A job's status is RUNNING long before that, and a savepoint refused until
     /// then.
     ///
+    /// A job that restarts over and over, or waits for slots, is waited for without end: put a
+    /// [`timeout`](Pending::timeout) on it. After that the job is still there; cancel it if it is not wanted.
+    ///
+    /// That all tasks run is what one look saw: a task that fails a moment later is not noticed, so look again
+    /// after a while. Where a test has to know the outcome beforehand, let the program fail in its `main`, or lack an
+    /// operator whose state the savepoint has: then the submission fails.
+    ///
     /// # Errors
-    /// [`ErrorKind::JobAlreadyTerminal`] if it ends before; then [`job_result`](ClusterClient::job_result) says why.
+    /// [`ErrorKind::JobAlreadyTerminal`] if it has ended; then [`job_result`](ClusterClient::job_result) says why.
     /// [`ErrorKind::JobNotFound`].
     fn wait_until_running(&self, job_id: JobId) -> Pending<Acknowledge> {
         let client = self.clone();
@@ -61,7 +71,8 @@ pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
                     }
                     Some(job) if job.job_state == JobStatus::Running && job.tasks.all_running() => break,
                     Some(job) if job.job_state.is_globally_terminal() => {
-                        let message = format!("the job is {} before all of its tasks ran", job.job_state);
+                        let message =
+                            format!("the job is {}, so its tasks will not run any more", job.job_state);
                         return Err(Error::new(ErrorKind::JobAlreadyTerminal, message)
                             .with_hint("its result says why"));
                     }

@@ -80,7 +80,7 @@ pub enum ErrorKind {
     /// The cluster knows no job of this id (any more). A job that has ended is answered so too where a savepoint, a
     /// checkpoint or a stop of it is asked for.
     JobNotFound,
-    /// The job has already reached a terminal state, so it cannot be cancelled or stopped.
+    /// The job has already reached a terminal state, so it cannot be cancelled or stopped, and will not run.
     JobAlreadyTerminal,
     /// The job cannot do this yet: it initialises, restarts, is being changed, or not all of its tasks run. Flink says
     /// the same of one that is being cancelled.
@@ -293,10 +293,11 @@ impl Error {
         self.kind().family() == ErrorFamily::Timeout
     }
 
-    /// Whether the same call may succeed later without any change: the network or the cluster's availability.
+    /// Whether the same call may succeed later without any change: the network or the cluster's availability, which the
+    /// client has already retried within its limits, or a job that is not ready yet, which the client does not retry:
+    /// [`wait_until_running`](crate::ClusterClientExt::wait_until_running) waits for it.
     ///
-    /// The client has already retried these within its limits. [`ErrorKind::OutcomeUnknown`] is not among them: look
-    /// first.
+    /// [`ErrorKind::OutcomeUnknown`] is not among them: look first.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.kind(),

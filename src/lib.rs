@@ -179,9 +179,12 @@
 //! # Testing what you deploy with
 //!
 //! A [`MiniCluster`] runs stand-ins, written in Rust and registered under the entry classes of your programs, and answers
-//! as Flink does, in milliseconds. Write your tool against `impl ClusterClient` or `Arc<dyn ClusterClient>`, and give it a
-//! [`MiniClusterClient`](mini::MiniClusterClient) in tests. What is another process, or in another language, finds it over
-//! Flink's REST API, with [`rest_port`](MiniClusterConfiguration::rest_port). See [`mini`].
+//! as Flink does, in milliseconds. Write your tool against `impl `[`ClusterClientExt`], and give it a
+//! [`MiniClusterClient`](mini::MiniClusterClient) in tests. Where the type has to be named it is
+//! `Arc<dyn ClusterClient<ClusterId = String>>`, with the type of the ids written out: [`AnyClusterClient`], which
+//! [`into_any`](ClusterDescriptor::into_any) makes of every descriptor, a
+//! [`MiniClusterDescriptor`](mini::MiniClusterDescriptor) too. What is another process, or in another language, finds the
+//! cluster over Flink's REST API, with [`rest_port`](MiniClusterConfiguration::rest_port). See [`mini`].
 //!
 //! # TLS and authentication
 //!

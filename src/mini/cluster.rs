@@ -130,6 +130,9 @@ impl MiniCluster {
     /// It is called for each run and returns the job that it builds: a [`MiniJob`], or an `Option` or `Vec` of them, or
     /// a `Result` of these. The jar that is run need not have the class; it only has to be a jar.
     ///
+    /// Two versions of a program that share an entry class share the stand-in, whatever their jars: tell them apart by an
+    /// argument (`program.parameter("version")`), or give each version an entry class of its own.
+    ///
     /// # Examples
     /// ```
     /// use flink_client::mini::{JavaException, MiniCluster, MiniClusterConfiguration, MiniJob};

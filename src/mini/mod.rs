@@ -29,13 +29,9 @@
 //! });
 //! let client = cluster.client();
 //! let job = cluster.submit(counting()).wait()?;
-//! let stopped = loop {
-//!     let path = savepoints.to_string_lossy().into_owned();
-//!     match client.stop_with_savepoint(job, false, Some(&path), SavepointFormatType::Canonical).wait() {
-//!         Err(error) if error.is_retryable() => continue, // not all tasks run yet
-//!         stopped => break stopped?,
-//!     }
-//! };
+//! client.wait_until_running(job).wait()?; // a savepoint is refused until then
+//! let path = savepoints.to_string_lossy();
+//! let stopped = client.stop_and_wait(job, Some(&path), SavepointFormatType::Canonical).wait()?;
 //! assert!(stopped.starts_with("file:/"));
 //! client.dispose_savepoint(&stopped).wait()?;
 //! # std::fs::remove_dir_all(&savepoints).unwrap();

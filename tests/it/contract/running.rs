@@ -25,7 +25,8 @@ pub(crate) fn a_job_that_has_ended_will_not_run(t: &dyn Target) {
     {
         let error = job.client.wait_until_running(*job).refused(ErrorKind::JobAlreadyTerminal);
         names(&error, *job);
-        assert!(error.to_string().contains(state), "{error}");
+        let outcome = format!("the job is {state}, so its tasks will not run");
+        assert!(error.to_string().contains(&outcome), "{error}");
     }
 }
 
