@@ -86,20 +86,21 @@ pub(crate) fn a_stop_under_the_id_of_a_savepoint_stops_nothing(t: &dyn Target) {
     assert_eq!(job.status(), JobStatus::Running);
 }
 
-/// What becomes of the second is for the tasks: it is made and the job finishes, or it fails too and the job with it.
+/// What becomes of the second is not promised: it is made and the job finishes, or it fails too and the job with it, or it
+/// goes on for as long as a checkpoint may.
 pub(crate) fn a_second_stop_of_another_id_fails_the_first(t: &dyn Target) {
     let job = Job::running(t, "Stateful", &["--snapshot-millis", "2000", "--restarts", "0"]);
     let folder = directory(t, "two-stops");
     let first = job.client.stop_with_detached_savepoint(*job, false, Some(&folder), Canonical).done();
     assert!(job.client.savepoint_status(*job, first).done().is_in_progress());
     let second = job.client.stop_with_detached_savepoint(*job, false, Some(&folder), Canonical).done();
-    let outcome =
-        |trigger| until("its end", || job.client.savepoint_status(*job, trigger).done().into_result());
-    let error = of_kind(outcome(first).unwrap_err(), ErrorKind::SavepointFailed);
+    let outcome = |trigger| job.client.savepoint_status(*job, trigger).done().into_result();
+    let error = of_kind(until("its end", || outcome(first)).unwrap_err(), ErrorKind::SavepointFailed);
     assert_eq!((error.job_id(), error.trigger_id()), (Some(*job), Some(first)));
     match outcome(second) {
-        Ok(path) => assert!(is_complete(&path) && job.result().is_success(), "{path}"),
-        Err(error) => {
+        None => {}
+        Some(Ok(path)) => assert!(is_complete(&path) && job.result().is_success(), "{path}"),
+        Some(Err(error)) => {
             of_kind(error, ErrorKind::SavepointFailed);
             assert!(!job.result().is_success());
         }

@@ -115,8 +115,8 @@ fn a_client_that_gives_up_after_an_upload_could_not_be_written_says_so() {
     let server = ScriptedServer::always(Reply::nothing().at_accept().stall());
     let impatient = eager(&server.url()).idleness_timeout(Duration::from_millis(200)).max_attempts(0);
     let error = client(impatient).upload_jar(file.path()).wait().unwrap_err();
-    // The list of jars that it begins with is not answered either.
-    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    // How much of it the server has, nobody here can tell.
+    assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error}");
 }
 
 #[test]

@@ -353,12 +353,15 @@ fn cancelling_while_the_function_runs_cancels_the_handle_that_it_answers_with() 
             let (promise, inner) = runtime.promise::<u32>();
             let (running_at, running) = crossbeam_channel::bounded(0);
             let (go_at, go) = crossbeam_channel::bounded::<()>(0);
-            let outer = runtime.spawn(|| Ok(())).and_then(move |()| {
+            let (begin_at, begin) = crossbeam_channel::bounded::<()>(0);
+            let source = runtime.spawn(move || Ok(begin.recv().unwrap()));
+            let outer = source.and_then(move |()| {
                 running_at.send(()).unwrap();
                 go.recv().unwrap();
                 inner.then(Ok)
             });
-            // By the lane, not by the thread that will let go.
+            // By the lane, not by the thread that will let go: so not before the function is attached.
+            begin_at.send(()).unwrap();
             running.recv().unwrap();
             if how == "cancel" {
                 outer.cancel();
