@@ -89,19 +89,23 @@ pub(crate) fn a_stop_under_the_id_of_a_savepoint_stops_nothing(t: &dyn Target) {
 /// What becomes of the second is not promised: it is made and the job finishes, or it fails too and the job with it, or it
 /// goes on for as long as a checkpoint may.
 pub(crate) fn a_second_stop_of_another_id_fails_the_first(t: &dyn Target) {
-    let job = Job::running(t, "Stateful", &["--snapshot-millis", "2000", "--restarts", "0"]);
+    use ErrorKind::{SavepointFailed, StopFailedAfterSavepoint};
+    let job = Job::running(t, "Stateful", &["--snapshot-millis", "4000", "--restarts", "0"]);
     let folder = directory(t, "two-stops");
     let first = job.client.stop_with_detached_savepoint(*job, false, Some(&folder), Canonical).done();
     assert!(job.client.savepoint_status(*job, first).done().is_in_progress());
     let second = job.client.stop_with_detached_savepoint(*job, false, Some(&folder), Canonical).done();
     let outcome = |trigger| job.client.savepoint_status(*job, trigger).done().into_result();
-    let error = of_kind(until("its end", || outcome(first)).unwrap_err(), ErrorKind::SavepointFailed);
+    let error = until("its end", || outcome(first)).unwrap_err();
+    // On a busy machine the second may come when the first has its savepoint, and not yet the end of the job.
+    let kind = if error.savepoint_path().is_some() { StopFailedAfterSavepoint } else { SavepointFailed };
+    let error = of_kind(error, kind);
     assert_eq!((error.job_id(), error.trigger_id()), (Some(*job), Some(first)));
     match outcome(second) {
         None => {}
         Some(Ok(path)) => assert!(is_complete(&path) && job.result().is_success(), "{path}"),
         Some(Err(error)) => {
-            of_kind(error, ErrorKind::SavepointFailed);
+            of_kind(error, SavepointFailed);
             assert!(!job.result().is_success());
         }
     }
