@@ -53,17 +53,19 @@ pub(crate) fn a_failed_job_cannot_be_cancelled(t: &dyn Target) {
     assert_eq!(job.status(), JobStatus::Failed);
 }
 
-pub(crate) fn cancelling_ends_a_savepoint_that_is_being_taken(t: &dyn Target) {
-    let job = Job::running(t, "Stateful", &["--snapshot-millis", "3000"]);
+/// What becomes of the savepoint is not promised: it fails, or, seen on a busy machine on Flink 1.20 and 2.3, it is left going
+/// on for as long as a checkpoint may. It is not made.
+pub(crate) fn a_job_whose_savepoint_is_being_taken_is_cancelled(t: &dyn Target) {
+    let job = Job::running(t, "Stateful", &["--snapshot-millis", "10000"]);
     let folder = directory(t, "cancelled-savepoint");
     let trigger =
         job.client.trigger_detached_savepoint(*job, Some(&folder), SavepointFormatType::Canonical).done();
     assert!(job.client.savepoint_status(*job, trigger).done().is_in_progress());
     job.client.cancel(*job).done();
-    let ended =
-        until("the savepoint's end", || job.client.savepoint_status(*job, trigger).done().into_result());
-    of_kind(ended.unwrap_err(), ErrorKind::SavepointFailed);
     assert_eq!(job.result().application_status, ApplicationStatus::Canceled);
+    if let Some(ended) = job.client.savepoint_status(*job, trigger).done().into_result() {
+        of_kind(ended.unwrap_err(), ErrorKind::SavepointFailed);
+    }
 }
 
 pub(crate) fn cancelling_one_job_leaves_the_others(t: &dyn Target) {

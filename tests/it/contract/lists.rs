@@ -18,7 +18,7 @@ macro_rules! contract_tests {
                 a_cancelled_job_may_be_cancelled_again
                 a_finished_job_cannot_be_cancelled
                 a_failed_job_cannot_be_cancelled
-                cancelling_ends_a_savepoint_that_is_being_taken
+                a_job_whose_savepoint_is_being_taken_is_cancelled
                 cancelling_one_job_leaves_the_others
             ]
             checkpoints: [
