@@ -354,7 +354,10 @@ fn cancelling_while_the_function_runs_cancels_the_handle_that_it_answers_with() 
             let (running_at, running) = crossbeam_channel::bounded(0);
             let (go_at, go) = crossbeam_channel::bounded::<()>(0);
             let (begin_at, begin) = crossbeam_channel::bounded::<()>(0);
-            let source = runtime.spawn(move || Ok(begin.recv().unwrap()));
+            let source = runtime.spawn(move || {
+                begin.recv().unwrap();
+                Ok(())
+            });
             let outer = source.and_then(move |()| {
                 running_at.send(()).unwrap();
                 go.recv().unwrap();
