@@ -11,7 +11,7 @@ use crate::job::{Acknowledge, JobStatus};
 use crate::job_result::{JobExecutionResult, JobResult};
 use crate::pending::Pending;
 use crate::pending::operation::{self, Operating, Phase};
-use crate::retry::{ExponentialWaitStrategy, WaitStrategy};
+use crate::retry::{ExponentialWaitStrategy, WaitStrategy, spared};
 use crate::runtime::Runtime;
 use crate::runtime::timer::CENTURY;
 use crate::savepoint::SavepointFormatType;
@@ -79,10 +79,7 @@ pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
                     Some(_) => {}
                 }
                 operating.enter(Phase::Polling);
-                runtime
-                    .core()
-                    .sleep(waits.wait_time(look).max(took.saturating_mul(SPARE).min(LONGEST_SPARE)))
-                    .await;
+                runtime.core().sleep(waits.wait_time(look).max(spared(took))).await;
             }
             Ok(Acknowledge)
         })
@@ -209,12 +206,6 @@ pub struct Heartbeat {
 
 /// A closed client is noticed within this.
 const MOST_BETWEEN_LOOKS: Duration = Duration::from_millis(500);
-
-/// A list of all jobs is followed by a pause of so many times what it took.
-const SPARE: u32 = 8;
-
-/// But never of more than this: a list may have taken long because it was waited for until the cluster had a leader.
-const LONGEST_SPARE: Duration = Duration::from_secs(10);
 
 /// Flink wraps whatever went wrong before a job ran in an exception of one class.
 fn is_initialization_failure(cause: &FailureCause) -> bool {

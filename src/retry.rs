@@ -8,6 +8,17 @@ use backoff::backoff::Backoff;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// A list of all jobs is followed by a pause of so many times what it took.
+const SPARE: u32 = 8;
+
+/// But never of more than this: a list may have taken long because it was waited for until the cluster had a leader.
+const LONGEST_SPARE: Duration = Duration::from_secs(10);
+
+/// The least pause after a list of all jobs that took so long: how the cluster is spared.
+pub(crate) fn spared(took: Duration) -> Duration {
+    took.saturating_mul(SPARE).min(LONGEST_SPARE)
+}
+
 /// Decides how long to wait after each attempt, of a retry or of a poll.
 ///
 /// Implement it to bring a schedule of one's own.

@@ -25,15 +25,9 @@ use crate::pending::Pending;
 use crate::pending::operation::{self, Operating, Phase};
 use crate::rest::endpoint;
 use crate::rest::request::{Api, Call, Tries};
+use crate::retry::spared;
 use crate::runtime::Runtime;
 use crate::sync::{Mutex, lock};
-
-/// A round that lists all jobs of the cluster is followed by a pause of so many times what it took, so that looking
-/// is never more than a small part of what the cluster does.
-const SPARE: u32 = 8;
-
-/// But a cluster that is slow for once is not left alone for longer than this on that account.
-const LONGEST_SPARE: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub(crate) struct Watch {
@@ -218,11 +212,6 @@ async fn drive(watch: Arc<Watch>, api: Arc<Api>, operating: Arc<Operating>) -> R
         operating.enter(Phase::Polling);
         pause(&watch, &api, last_list).await;
     }
-}
-
-/// The least pause after a list that took so long.
-fn spared(last_list: Duration) -> Duration {
-    last_list.saturating_mul(SPARE).min(LONGEST_SPARE)
 }
 
 /// Until the next round. A turn that enters meanwhile shortens the wait, for what counts is the youngest; but never
