@@ -105,7 +105,8 @@ pub(crate) struct StoreSettings {
 pub(crate) struct Effects {
     /// Milliseconds since 1970, the same for all of one change.
     pub(crate) now: i64,
-    at: Duration,
+    /// The same, since 1970 in full.
+    pub(crate) at: Duration,
     pub(crate) changes: Vec<JobStatusChange>,
     later: Vec<Effect>,
 }
@@ -125,7 +126,15 @@ impl Effects {
         change: impl FnOnce(&mut State, &mut Self) + Send + 'static,
     ) {
         // Counted from the change itself: a clock may be moved before the effect comes.
-        let due = self.at.saturating_add(delay);
+        self.when(self.at.saturating_add(delay), change);
+    }
+
+    /// Changes the state again at this time (since 1970).
+    pub(crate) fn when(
+        &mut self,
+        due: Duration,
+        change: impl FnOnce(&mut State, &mut Self) + Send + 'static,
+    ) {
         self.then(move |core| {
             let ours = Arc::clone(core);
             core.timer.at(due, move || ours.act(change));

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::periodic::{self, Schedule};
 use super::run::{cancel_job, fail};
 use super::statistics::Statistics;
 use crate::details::ExecutionState;
@@ -38,9 +39,9 @@ pub(crate) struct Checkpoints {
     /// What a restart starts from. Savepoints are not among these, but the one that the job was started from is.
     latest: Option<Completed>,
     failed_in_a_row: u32,
-    pub(super) ended_at: i64,
-    /// The run of the job whose periodic checkpoints are under way.
-    pub(super) armed: u64,
+    /// When the last one ended, since 1970.
+    pub(super) ended_at: Duration,
+    pub(super) schedule: Schedule,
     pub(crate) statistics: Statistics,
 }
 
@@ -415,7 +416,8 @@ fn written(
         }
         return;
     };
-    job.checkpoints.ended_at = effects.now;
+    job.checkpoints.ended_at = effects.at;
+    periodic::one_has_ended(job, effects);
     job.checkpoints.statistics.completed(checkpoint, path.as_deref(), effects.now);
     match pending.purpose {
         Purpose::Periodic | Purpose::Asked(_) => {
@@ -477,7 +479,8 @@ fn give_up(
 ) -> Option<Pending> {
     let job = state.jobs.get_mut(&id)?;
     let pending = job.checkpoints.pending.remove(&checkpoint)?;
-    job.checkpoints.ended_at = effects.now;
+    job.checkpoints.ended_at = effects.at;
+    periodic::one_has_ended(job, effects);
     job.checkpoints.statistics.failed(checkpoint, &cause, effects.now);
     if job.stop.as_ref().is_some_and(|stop| stop.checkpoint == checkpoint) {
         job.stop = None;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use flink_client::mini::{Checkpointing, JavaException, MiniClock, MiniClusterConfiguration, MiniJob};
+use flink_client::mini::{
+    Checkpointing, JavaException, MiniClock, MiniClusterConfiguration, MiniJob, TaskContext,
+};
 use flink_client::{
     ApplicationStatus, CheckpointType, ClaimMode, ClusterClient, Error, ErrorKind, ExecutionPlan, JobId,
     JobStatus, SavepointFormatType, TriggerId,
@@ -385,6 +387,44 @@ fn checkpoints_are_taken_by_the_clock_and_go_on_after_a_savepoint() {
         eventually("a checkpoint is taken", || taken.load(Ordering::SeqCst) == number);
     }
     assert_eq!(lab.client.trigger_checkpoint(job, CheckpointType::Configured).wait().unwrap(), 4);
+}
+
+#[test]
+fn a_checkpoint_that_is_due_while_another_is_being_taken_follows_it() {
+    let clock = MiniClock::manual(SystemTime::now());
+    let lab = Lab::with(MiniClusterConfiguration::new().slots_per_task_manager(2).clock(clock.clone()));
+    let every_ten_seconds = |name: &str, taken: &Arc<AtomicU32>, first_may_end: &Gate| {
+        let (counted, opened) = (Arc::clone(taken), first_may_end.clone());
+        let source = move |task: &mut TaskContext| {
+            let (counted, opened) = (Arc::clone(&counted), opened.clone());
+            task.on_snapshot(move |_| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                while !opened.is_open() {
+                    std::thread::yield_now();
+                }
+                Ok(())
+            });
+            while task.keep_running()? {
+                std::thread::yield_now();
+            }
+            Ok(())
+        };
+        let checkpointing = Checkpointing::every(Duration::from_secs(10));
+        lab.run(MiniJob::new(name).vertex("source", 1, source).checkpointing(checkpointing))
+    };
+    let (taken, seen) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (held, open) = (Gate::default(), Gate::default());
+    open.open();
+    every_ten_seconds("held", &taken, &held);
+    // Its checkpoints are due when the other's are, and after them.
+    every_ten_seconds("witness", &seen, &open);
+    for number in 1..=2 {
+        clock.advance(Duration::from_secs(10));
+        eventually("the witness takes one", || seen.load(Ordering::SeqCst) == number);
+    }
+    eventually("the first is begun", || taken.load(Ordering::SeqCst) == 1);
+    held.open();
+    eventually("the second follows", || taken.load(Ordering::SeqCst) == 2);
 }
 
 #[test]
