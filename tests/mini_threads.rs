@@ -19,7 +19,7 @@ fn threads() -> usize {
 
 #[track_caller]
 fn eventually(expected: usize, when: &str) {
-    let limit = Instant::now() + Duration::from_secs(20);
+    let limit = Instant::now() + Duration::from_secs(60);
     while threads() != expected && Instant::now() < limit {
         std::thread::sleep(Duration::from_millis(10));
     }

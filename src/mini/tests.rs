@@ -9,10 +9,10 @@ use crate::ids::{ApplicationId, JobId, TriggerId};
 use crate::savepoint::{CheckpointType, SavepointFormatType};
 
 pub(super) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(90);
     while !is_so() {
         assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

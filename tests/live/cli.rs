@@ -39,7 +39,7 @@ fn detached(class: &str, options: &[&str]) -> String {
     let line = printed(&arguments);
     let job = line.trim_end().strip_prefix("Job has been submitted with JobID ").expect("Flink's words");
     let job = job.to_owned();
-    until("all of its tasks", Duration::from_secs(30), || {
+    until("all of its tasks", Duration::from_secs(120), || {
         let jobs = document(&["list", "--json"]);
         let tasks = &jobs.as_array()?.iter().find(|listed| listed["job_id"] == *job)?["tasks"];
         (tasks["total"] != 0 && tasks["running"] == tasks["total"]).then_some(())

@@ -38,7 +38,7 @@ fn a_session_cluster_has_a_process_for_each_task_manager() {
 
     let (status, _) = cluster.http().send("DELETE", "/cluster", None);
     assert_eq!(status, 200);
-    until("the JobManager to end", Duration::from_secs(60), || cluster.jvms()[0].has_ended().then_some(()));
+    until("the JobManager to end", Duration::from_secs(120), || cluster.jvms()[0].has_ended().then_some(()));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn the_standby_takes_over_when_the_leader_is_killed() {
     let jar = pair.http(0).upload(&Environment::get().jobs_jar());
     let job = pair.http(0).run(&jar, "Stateful", &["--checkpoint-millis", "200"]);
     pair.http(0).await_running(&job);
-    until("a checkpoint", Duration::from_secs(60), || {
+    until("a checkpoint", Duration::from_secs(120), || {
         let (_, body) = pair.http(0).get(&format!("/jobs/{job}/checkpoints"));
         (body["counts"]["completed"].as_u64()? > 0).then_some(())
     });
@@ -86,7 +86,7 @@ fn the_standby_takes_over_when_the_leader_is_killed() {
     pair.kill_job_manager(0);
     // A request in the first instant may never be answered: short ones, again and again.
     let standby = pair.http(1).impatient(Duration::from_secs(2));
-    until("the job to run under the standby", Duration::from_secs(90), || {
+    until("the job to run under the standby", Duration::from_secs(120), || {
         let (_, body) = standby.try_send("GET", &format!("/jobs/{job}"), None).ok()?;
         let vertices = body["vertices"].as_array()?;
         let running = !vertices.is_empty() && vertices.iter().all(|vertex| vertex["status"] == "RUNNING");
@@ -122,7 +122,7 @@ fn a_killed_test_process_leaves_no_jvm() {
     child.kill().expect("the child can be killed");
     child.wait().expect("the child ends");
 
-    until("the JVMs to be gone", Duration::from_secs(30), || {
+    until("the JVMs to be gone", Duration::from_secs(120), || {
         pids.iter().all(|&pid| !runs(pid)).then_some(())
     });
     for folder in said["folders"].as_array().expect("a list") {

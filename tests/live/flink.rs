@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use flink_client::FlinkVersion;
 
 use crate::contract::{self, Client, Rest, Target};
-use crate::support::{Cluster, Environment, Settings, shared};
+use crate::support::{Cluster, Environment, Settings, scarce, shared};
 
 mod every {
     crate::contract::contract_tests!(every, crate::flink::target);
@@ -21,11 +21,13 @@ mod java {
 }
 
 pub(crate) fn target() -> Box<dyn Target> {
-    Box::new(Shared)
+    Box::new(SHARED)
 }
 
-/// The cluster that all tests share.
-struct Shared;
+/// A cluster that tests share.
+struct Shared(fn() -> &'static Cluster);
+
+const SHARED: Shared = Shared(shared);
 
 /// A cluster of one's own, in processes of its own: one that is shut down has to end.
 struct Dedicated(Mutex<Cluster>);
@@ -40,7 +42,7 @@ impl Target for Shared {
     }
 
     fn rest(&self) -> Rest {
-        connect(shared())
+        connect((self.0)())
     }
 
     fn jobs_jar(&self) -> PathBuf {
@@ -52,13 +54,17 @@ impl Target for Shared {
     }
 
     fn folder(&self, name: &str) -> PathBuf {
-        shared().folder(name)
+        (self.0)().folder(name)
     }
 
     fn dedicated(&self, entries: &[(&str, &str)]) -> Box<dyn Target> {
-        let settings = Settings::session().set("slot.request.timeout", "3 s");
-        let settings = entries.iter().fold(settings, |settings, (key, value)| settings.set(key, *value));
+        let settings =
+            entries.iter().fold(Settings::session(), |settings, (key, value)| settings.set(key, *value));
         Box::new(Dedicated(Mutex::new(settings.start())))
+    }
+
+    fn scarce(&self) -> Box<dyn Target> {
+        Box::new(Self(scarce))
     }
 
     fn has_ended(&self) -> bool {
@@ -72,7 +78,7 @@ impl Target for Shared {
 
 impl Target for Dedicated {
     fn flink(&self) -> FlinkVersion {
-        Shared.flink()
+        SHARED.flink()
     }
 
     fn client(&self) -> Client {
@@ -84,11 +90,11 @@ impl Target for Dedicated {
     }
 
     fn jobs_jar(&self) -> PathBuf {
-        Shared.jobs_jar()
+        SHARED.jobs_jar()
     }
 
     fn jobs_jar_with_main(&self) -> PathBuf {
-        Shared.jobs_jar_with_main()
+        SHARED.jobs_jar_with_main()
     }
 
     fn folder(&self, name: &str) -> PathBuf {
@@ -96,7 +102,11 @@ impl Target for Dedicated {
     }
 
     fn dedicated(&self, entries: &[(&str, &str)]) -> Box<dyn Target> {
-        Shared.dedicated(entries)
+        SHARED.dedicated(entries)
+    }
+
+    fn scarce(&self) -> Box<dyn Target> {
+        SHARED.scarce()
     }
 
     fn has_ended(&self) -> bool {
@@ -105,7 +115,7 @@ impl Target for Dedicated {
     }
 
     fn run_java(&self, main_class: &str, arguments: &[&str]) -> String {
-        Shared.run_java(main_class, arguments)
+        SHARED.run_java(main_class, arguments)
     }
 }
 

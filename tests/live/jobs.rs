@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Environment, Http, shared, until};
+use crate::support::{Environment, Http, scarce, shared, until};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 fn http() -> &'static Http {
     shared().http()
@@ -33,9 +33,9 @@ fn refused(entry: &str, arguments: &[&str]) -> String {
 }
 
 #[track_caller]
-fn failure_of(job: &str) -> String {
-    http().await_status(job, "FAILED");
-    let (_, body) = http().get(&format!("/jobs/{job}/execution-result"));
+fn failure_of(http: &Http, job: &str) -> String {
+    http.await_status(job, "FAILED");
+    let (_, body) = http.get(&format!("/jobs/{job}/execution-result"));
     body["job-execution-result"]["failure-cause"]["stack-trace"].as_str().expect("a cause").to_owned()
 }
 
@@ -149,7 +149,7 @@ fn a_snapshot_that_throws_fails_the_savepoint_and_the_job() {
     http().await_running(&job);
     let operation = http().savepoint(&job, "savepoints", &shared().folder("refused"));
     assert!(operation["failure-cause"].is_object(), "{operation}");
-    assert!(failure_of(&job).contains("this job takes no snapshot"));
+    assert!(failure_of(http(), &job).contains("this job takes no snapshot"));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_lingering_task_keeps_its_job_cancelling() {
 #[test]
 fn a_failing_job_fails_after_its_records() {
     let job = run("Failing", &["--records", "7", "--restarts", "0"]);
-    assert!(failure_of(&job).contains("jobs.Failing$Broke: broke after 7 records"));
+    assert!(failure_of(http(), &job).contains("jobs.Failing$Broke: broke after 7 records"));
     until("its accumulator", LIMIT, || (count_of(&job, "seen") == 7).then_some(()));
 }
 
@@ -179,14 +179,16 @@ fn a_failing_job_with_restarts_is_restarting() {
 #[test]
 fn restarts_that_are_used_up_fail_the_job() {
     let job = run("Failing", &["--records", "1", "--restarts", "2", "--restart-delay-millis", "1"]);
-    let failure = failure_of(&job);
+    let failure = failure_of(http(), &job);
     assert!(failure.contains("maxNumberRestartAttempts=2"), "{failure}");
 }
 
 #[test]
 fn a_job_of_too_many_slots_fails_for_want_of_resources() {
-    let job = run("TooManySlots", &["--restarts", "0"]);
-    let failure = failure_of(&job);
+    let http = scarce().http();
+    let jar = http.upload(&Environment::get().jobs_jar());
+    let job = http.run(&jar, "TooManySlots", &["--restarts", "0"]);
+    let failure = failure_of(http, &job);
     assert!(failure.contains("NoResourceAvailableException"), "{failure}");
 }
 

@@ -155,7 +155,7 @@ impl Side {
         http.await_running(&job);
         let details = http.get(&format!("/jobs/{job}")).1;
         let vertex = details["vertices"][0]["id"].as_str().expect("a vertex").to_owned();
-        until("a checkpoint", Duration::from_secs(30), || {
+        until("a checkpoint", Duration::from_secs(120), || {
             let checkpoints = http.get(&format!("/jobs/{job}/checkpoints")).1;
             (checkpoints["counts"]["completed"].as_u64()? > 0).then_some(())
         });

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::support::{ClientKeys, Environment, TlsMode, until};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Set in the child processes of tests that watch a process die: what it is to do.
 const CHILD: &str = "FLINK_TEST_STANDALONE_CHILD";
@@ -383,7 +383,7 @@ fn no_process_in(parent: &Path) {
     let is_in = |entry: &fs::DirEntry| {
         fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(parent))
     };
-    until(&format!("the end of what runs in {}", parent.display()), Duration::from_secs(30), || {
+    until(&format!("the end of what runs in {}", parent.display()), LIMIT, || {
         (!fs::read_dir("/proc").unwrap().filter_map(Result::ok).any(|entry| is_in(&entry))).then_some(())
     });
 }

@@ -10,7 +10,7 @@ use crate::config::Configuration;
 use crate::mini::tests::eventually;
 use crate::mini::{MiniCluster, MiniClusterConfiguration};
 
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(60);
 
 /// A server of its own in front of a cluster that has none.
 struct Served {

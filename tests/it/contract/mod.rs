@@ -65,8 +65,7 @@ pub(crate) const FLINK_2: FlinkVersion = FlinkVersion::new(2, 0, 0);
 /// The first version in which every job runs in an application, which shows in many answers.
 pub(crate) const APPLICATIONS: FlinkVersion = FlinkVersion::new(2, 3, 0);
 
-/// A cluster of which behaviours are expected: at least 16 free slots, no savepoint directory of its own, and slots
-/// that a job waits for no longer than some seconds.
+/// A cluster of which behaviours are expected: at least 16 free slots, no savepoint directory of its own.
 pub(crate) trait Target: Send + Sync {
     /// Whose answers it gives: a few differ.
     fn flink(&self) -> FlinkVersion;
@@ -90,6 +89,10 @@ pub(crate) trait Target: Send + Sync {
     /// Another cluster of this kind, of four slots, with these entries on top of its configuration. It ends when it is
     /// dropped.
     fn dedicated(&self, entries: &[(&str, &str)]) -> Box<dyn Target>;
+
+    /// A cluster of this kind that jobs may ask for more slots than it has, and that lets them wait for some seconds only.
+    /// They take what there is: elsewhere, another test's job that begins meanwhile would fail for want of slots.
+    fn scarce(&self) -> Box<dyn Target>;
 
     /// Whether the cluster's own process, or what stands for it, has ended.
     fn has_ended(&self) -> bool;

@@ -103,7 +103,8 @@ pub(crate) fn a_stopped_job_succeeded(t: &dyn Target) {
 }
 
 pub(crate) fn a_job_that_gets_no_slots_fails_for_want_of_resources(t: &dyn Target) {
-    let job = Job::submitted(t, "TooManySlots", &["--restarts", "0"]);
+    let scarce = t.scarce();
+    let job = Job::submitted(&*scarce, "TooManySlots", &["--restarts", "0"]);
     let error = job.client.execution_result(*job).refused(ErrorKind::NoResources);
     names(&error, *job);
     assert!(error.is_resource());

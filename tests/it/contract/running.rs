@@ -41,7 +41,8 @@ pub(crate) fn a_wait_for_a_job_that_restarts_goes_on_until_it_ends(t: &dyn Targe
 }
 
 pub(crate) fn a_job_without_slots_does_not_run_although_its_status_says_so(t: &dyn Target) {
-    let job = Job::submitted(t, "TooManySlots", &["--restarts", "0"]);
+    let scarce = t.scarce();
+    let job = Job::submitted(&*scarce, "TooManySlots", &["--restarts", "0"]);
     let error = job.client.wait_until_running(*job).refused(ErrorKind::JobAlreadyTerminal);
     names(&error, *job);
     assert!(error.to_string().contains("FAILED"), "{error}");

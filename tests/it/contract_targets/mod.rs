@@ -87,7 +87,6 @@ impl Mini {
         let configuration = MiniClusterConfiguration::new()
             .flink_version(flink)
             .slots_per_task_manager(slots)
-            .set("slot.request.timeout", "300 ms")
             .set("web.refresh-interval", "100");
         let configuration = if over_rest { configuration.rest_port(0) } else { configuration };
         let configuration =
@@ -141,6 +140,10 @@ impl Target for Mini {
 
     fn dedicated(&self, entries: &[(&str, &str)]) -> Box<dyn Target> {
         Box::new(Self::new(self.flink, self.over_rest, 4, entries))
+    }
+
+    fn scarce(&self) -> Box<dyn Target> {
+        self.dedicated(&[("slot.request.timeout", "300 ms")])
     }
 
     fn has_ended(&self) -> bool {

@@ -5,7 +5,7 @@ use flink_client::{ClusterClient, ErrorKind, ExecutionPlan, RetryEvent, Savepoin
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{job, leader_election, lost, ok, refused};
+use super::{Client, job, leader_election, lost, ok, refused};
 use crate::support::{Reply, ScriptedServer, client, eager};
 
 /// What befalls every request, the kind of error for one that only looks, and how it is tried again: three times in all,
@@ -66,36 +66,51 @@ fn leaves_open(what: &str, kind: ErrorKind) -> bool {
     !answered.contains(&kind) && !["429", "leader election"].contains(&what)
 }
 
+/// Does this to every line of the table at once: those that are tried for a time take all of it.
+fn each(check: impl Fn(&str, Reply, ErrorKind, Again) + Sync) {
+    std::thread::scope(|scope| {
+        for (what, reply, kind, again) in table() {
+            let check = &check;
+            scope.spawn(move || check(what, reply, kind, again));
+        }
+    });
+}
+
+/// A client of `server` that looks for a leader for long enough to be refused more than three times.
+fn tireless(server: &ScriptedServer) -> Client {
+    client(eager(&server.url()).await_leader_timeout(Duration::from_secs(3)))
+}
+
 #[test]
 fn a_request_that_looks_is_repeated_after_what_passes_and_nothing_else() {
-    for (what, reply, kind, again) in table() {
+    each(|what, reply, kind, again| {
         let server = ScriptedServer::always(reply);
-        let error = client(eager(&server.url())).list_jobs().wait().unwrap_err();
+        let error = tireless(&server).list_jobs().wait().unwrap_err();
         assert_eq!(error.kind(), kind, "{what}: {error}");
         again.check(what, server.lines().len());
         assert_eq!(error.attempts() as usize, server.lines().len(), "{what}");
-    }
+    });
 }
 
 #[test]
 fn a_request_that_acts_and_may_be_repeated_says_unknown_where_an_answer_may_have_been_lost() {
-    for (what, reply, kind, again) in table() {
+    each(|what, reply, kind, again| {
         let server = ScriptedServer::always(reply);
-        let error = client(eager(&server.url())).cancel(job()).wait().unwrap_err();
+        let error = tireless(&server).cancel(job()).wait().unwrap_err();
         // An exception of Flink's is its answer, whatever it means.
         let unknown = leaves_open(what, kind) && kind != ErrorKind::Server;
         let expected = if unknown { ErrorKind::OutcomeUnknown } else { kind };
         assert_eq!(error.kind(), expected, "{what}: {error}");
         again.check(what, server.lines().len());
-    }
+    });
 }
 
 #[test]
 fn a_request_that_must_be_asked_about_first_is_sent_once_when_nobody_can_be_asked() {
-    for (what, reply, kind, again) in table() {
+    each(|what, reply, kind, again| {
         let server = ScriptedServer::always(reply);
         let plan = ExecutionPlan::uploaded_jar("1.jar").job_id(job());
-        let error = client(eager(&server.url())).submit_job(plan).wait().unwrap_err();
+        let error = tireless(&server).submit_job(plan).wait().unwrap_err();
         let sent = server.lines().iter().filter(|line| line.starts_with("POST")).count();
         if leaves_open(what, kind) {
             assert_eq!((error.kind(), sent), (ErrorKind::OutcomeUnknown, 1), "{what}: {error}");
@@ -104,7 +119,7 @@ fn a_request_that_must_be_asked_about_first_is_sent_once_when_nobody_can_be_aske
             again.check(what, sent);
         }
         assert_eq!(error.job_id(), Some(job()), "{what}");
-    }
+    });
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use flink_client::{ClusterClient, ErrorKind};
 
 use super::{JOBS, list_jobs};
-use crate::support::{Blackhole, Reply, ScriptedServer, client, eager};
+use crate::support::{Blackhole, Reply, ScriptedServer, client, eager, until};
 
 #[test]
 fn a_refused_connection_is_tried_again_and_told_as_one_that_never_was() {
@@ -85,20 +85,22 @@ fn silence_at_any_stage_ends_at_its_limit_and_is_tried_again() {
         let quick = eager(&server.url()).answer_timeout(limit).idleness_timeout(limit).max_attempts(3);
         let jobs = client(quick).list_jobs().wait();
         assert_eq!(jobs.unwrap_or_else(|error| panic!("{stage}: {error}")), [], "{stage}");
-        assert!(server.connections() >= 2, "{stage}");
+        until(stage, || (server.connections() >= 2).then_some(()));
 
         let server = ScriptedServer::always(reply);
         let quick = eager(&server.url()).answer_timeout(limit).idleness_timeout(limit).max_attempts(1);
         let error = client(quick).list_jobs().wait().unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 2), "{stage}: {error}");
-        assert_eq!(server.connections(), 2, "{stage}");
+        // The client may have given up one that the server has not taken yet.
+        until(stage, || (server.connections() == 2).then_some(()));
         assert!(error.is_timeout());
     }
 }
 
 #[test]
 fn an_answer_that_comes_slowly_comes() {
-    let limit = Duration::from_millis(300);
+    // Long enough for a busy machine to be late with a byte.
+    let limit = Duration::from_secs(2);
     // More than the limit in all, and never as much between two bytes.
     let reply = Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n").and_drip(JOBS, limit / 8);
     let server = ScriptedServer::playing([reply]);

@@ -212,14 +212,15 @@ fn a_job_that_initialises_is_cancelled_when_it_has() {
     let opened = gate.clone();
     let changes = lab.cluster.job_status_changes();
     let submitted = lab.cluster.submit(endless(1).on_initialize(move || {
-        eventually("the gate is open", || opened.is_open());
+        opened.pass();
         Ok(())
     }));
-    let job = loop {
-        if let Some(job) = lab.client.list_jobs().wait().unwrap().first() {
-            break job.clone();
-        }
-    };
+    let mut listed = Vec::new();
+    eventually("it is listed", || {
+        listed = lab.client.list_jobs().wait().unwrap();
+        !listed.is_empty()
+    });
+    let job = listed.remove(0);
     assert_eq!((job.job_state, job.tasks.total()), (JobStatus::Initializing, 0));
     let savepoint =
         lab.client.trigger_savepoint(job.job_id, Some("/tmp/x"), Default::default()).wait().unwrap_err();

@@ -13,7 +13,7 @@ use flink_client::{
     JobStatus, SavepointFormatType, TriggerId,
 };
 
-use super::support::{Gate, Lab, counting, endless, eventually, idle, local};
+use super::support::{Gate, Lab, awake, counting, endless, eventually, idle, local};
 
 const FORMAT: SavepointFormatType = SavepointFormatType::Canonical;
 
@@ -217,23 +217,18 @@ fn a_trigger_id_is_good_for_one_savepoint() {
     let lab = Lab::with(
         MiniClusterConfiguration::new().clock(clock.clone()).set("rest.async.store-duration", "20 s"),
     );
-    let job = lab.run(MiniJob::new("busy").vertex("source", 1, |task| {
-        while task.keep_running()? {
-            std::thread::yield_now();
-        }
-        Ok(())
-    }));
+    let job = lab.run(MiniJob::new("busy").vertex("source", 1, awake));
     let directory = lab.path("savepoints");
     let trigger = |id, directory: &str| {
         lab.client.trigger_detached_savepoint_as(id, job, Some(directory), FORMAT).wait().unwrap()
     };
     let outcome = |id| {
-        loop {
-            let status = lab.client.savepoint_status(job, id).wait().unwrap();
-            if let Some(result) = status.into_result() {
-                break result;
-            }
-        }
+        let mut result = None;
+        eventually("the operation ends", || {
+            result = lab.client.savepoint_status(job, id).wait().unwrap().into_result();
+            result.is_some()
+        });
+        result.unwrap()
     };
     let id = TriggerId::random();
     assert_eq!(trigger(id, &directory), id);
@@ -292,9 +287,7 @@ fn a_task_that_ends_meanwhile_is_in_the_savepoint_with_its_last_state() {
             list.update(|list| *list = vec![1]);
             if task.subtask_index() == 0 {
                 // Deaf to barriers until its end.
-                while !ends.is_open() {
-                    std::thread::yield_now();
-                }
+                ends.pass();
                 list.update(|list| *list = vec![100]);
                 return Ok(());
             }
@@ -375,10 +368,7 @@ fn checkpoints_are_taken_by_the_clock_and_go_on_after_a_savepoint() {
                     counted.fetch_add(1, Ordering::SeqCst);
                     Ok(())
                 });
-                while task.keep_running()? {
-                    std::thread::yield_now();
-                }
-                Ok(())
+                awake(task)
             })
             .checkpointing(Checkpointing::every(Duration::from_secs(10))),
     );
@@ -399,15 +389,10 @@ fn a_checkpoint_that_is_due_while_another_is_being_taken_follows_it() {
             let (counted, opened) = (Arc::clone(&counted), opened.clone());
             task.on_snapshot(move |_| {
                 counted.fetch_add(1, Ordering::SeqCst);
-                while !opened.is_open() {
-                    std::thread::yield_now();
-                }
+                opened.pass();
                 Ok(())
             });
-            while task.keep_running()? {
-                std::thread::yield_now();
-            }
-            Ok(())
+            awake(task)
         };
         let checkpointing = Checkpointing::every(Duration::from_secs(10));
         lab.run(MiniJob::new(name).vertex("source", 1, source).checkpointing(checkpointing))
@@ -434,13 +419,8 @@ fn a_savepoint_that_takes_too_long_expires() {
     let go_on = Gate::default();
     let opened = go_on.clone();
     let job = lab.run(MiniJob::new("deaf").vertex("source", 1, move |task| {
-        while !opened.is_open() {
-            std::thread::yield_now();
-        }
-        while task.keep_running()? {
-            std::thread::yield_now();
-        }
-        Ok(())
+        opened.pass();
+        awake(task)
     }));
     let id = TriggerId::random();
     lab.client.trigger_detached_savepoint_as(id, job, Some(&lab.path("s")), FORMAT).wait().unwrap();

@@ -64,7 +64,8 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + LONG;
     while !is_so() {
         assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::yield_now();
+        // Not busily: what it looks for needs the processor.
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -80,11 +81,24 @@ impl Gate {
     pub(super) fn is_open(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
+
+    /// Waits until it is open; not for ever, since a test that has failed opens nothing.
+    pub(super) fn pass(&self) {
+        eventually("the gate is open", || self.is_open());
+    }
 }
 
 /// Keeps a task going until it is stopped or cancelled.
 pub(super) fn idle(task: &mut TaskContext) -> TaskResult {
     while task.sleep(Duration::from_millis(1))? {}
+    Ok(())
+}
+
+/// The same for a cluster whose clock stands still: in a sleep by that clock nothing would be taken notice of.
+pub(super) fn awake(task: &mut TaskContext) -> TaskResult {
+    while task.keep_running()? {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use flink_client::mini::{MiniCluster, MiniClusterConfiguration};
 use serde_json::Value;
 
-pub(super) const LONG: Duration = Duration::from_secs(30);
+pub(super) const LONG: Duration = Duration::from_secs(60);
 
 pub(super) fn served() -> MiniCluster {
     with(MiniClusterConfiguration::new())

@@ -203,18 +203,18 @@ impl Cluster {
     }
 }
 
-/// The one cluster that this binary's tests share. Its entries beside the usual ones: jobs that wait for slots give up
-/// after 3 s, and it keeps results of asynchronous operations for a minute.
+/// The one cluster that this binary's tests share. It keeps results of asynchronous operations for a minute.
 pub(crate) fn shared() -> &'static Cluster {
     // A static is never dropped: its JVM sees the end of this process by its standard input.
     static SHARED: OnceLock<Cluster> = OnceLock::new();
-    SHARED.get_or_init(|| {
-        Settings::mini()
-            .slots(16)
-            .set("slot.request.timeout", "3 s")
-            .set("rest.async.store-duration", "60 s")
-            .start()
-    })
+    SHARED.get_or_init(|| Settings::mini().slots(16).set("rest.async.store-duration", "60 s").start())
+}
+
+/// A cluster shared by tests whose jobs ask for more slots than there are: such a job holds all that it gets, and Flink
+/// fails at once whichever other job asks for some meanwhile. Jobs that wait for slots give up after 3 s.
+pub(crate) fn scarce() -> &'static Cluster {
+    static SCARCE: OnceLock<Cluster> = OnceLock::new();
+    SCARCE.get_or_init(|| Settings::mini().slots(1).set("slot.request.timeout", "3 s").start())
 }
 
 /// The JobManager of a session cluster.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{ClientKeys, until};
 
 /// How long a cluster on a busy machine may take for anything asked of it here.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A REST endpoint.
 #[derive(Debug, Clone)]
@@ -185,6 +185,8 @@ impl Http {
         until(&format!("all tasks of job {job} to run"), LIMIT, || {
             let (_, body) = self.get(&format!("/jobs/{job}"));
             let vertices = body["vertices"].as_array()?;
+            // One that has ended will not run.
+            assert!(body["state"] != "FAILED", "{}", self.get(&format!("/jobs/{job}/exceptions")).1);
             (!vertices.is_empty() && vertices.iter().all(|vertex| vertex["status"] == "RUNNING"))
                 .then_some(())
         });

@@ -33,6 +33,7 @@ impl Jvm {
             .java()
             .arg(format!("-Xmx{heap_megabytes}m"))
             .arg("-XX:MaxDirectMemorySize=192m")
+            .arg(format!("-Djava.io.tmpdir={}", scratch.display()))
             .arg(format!("-Dlog4j.configurationFile={}", log_configuration(scratch).display()))
             .args(["-cp", &environment.cluster_class_path()])
             .arg("cluster.Watched")

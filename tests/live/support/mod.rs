@@ -2,6 +2,7 @@
 //!
 //! - [`shared`]: one cluster for the whole binary, started by the first test that asks. For whatever does not disturb
 //!   other tests' jobs; it has no job of its own, and tests must not count on being alone.
+//! - [`scarce`]: another one, for jobs that ask for more slots than there are.
 //! - [`Settings`]: a cluster of one's own, with any configuration: in one JVM ([`Settings::mini`], the cheapest, and
 //!   Flink's own REST endpoint, dispatcher and TaskManagers all the same) or as JobManager and TaskManager processes
 //!   ([`Settings::session`], for what happens when one of them dies or is shut down).
@@ -23,7 +24,7 @@ mod jvm;
 mod tls;
 
 pub(crate) use chaos::ChaosProxy;
-pub(crate) use cluster::{Cluster, Settings, shared};
+pub(crate) use cluster::{Cluster, Settings, scarce, shared};
 pub(crate) use environment::Environment;
 pub(crate) use ha::HaPair;
 pub(crate) use http::Http;
