@@ -201,13 +201,13 @@ fn a_detached_cluster_outlives_its_starter_and_is_found_and_killed_by_another_pr
         std::process::exit(0);
     }
     let parent = folder();
+    let _reaper = Reaper::of(parent.path());
     let mut child = child(
         "a_detached_cluster_outlives_its_starter_and_is_found_and_killed_by_another_process",
         "detached",
         parent.path(),
     );
     let (id, pids) = read_report(&mut child);
-    let _kill = Kill(&id);
     assert!(child.wait().expect("the child ends").success());
 
     let descriptor = descriptor();
@@ -365,15 +365,41 @@ fn an_application_ends_its_cluster_if_the_configuration_says_so() {
     until("the temporary folder to be gone", LIMIT, || (!cluster.folder().exists()).then_some(()));
 }
 
-/// Kills a detached cluster, also when a test fails before it does.
-struct Kill<'a>(&'a LocalClusterId);
+/// Ends what runs in a folder when the test has ended, or this process, by whatever means: a detached cluster outlives
+/// both. It is a shell that reads from a pipe of which the other end is here, deaf to what a terminal sends to all.
+struct Reaper(Child);
 
-impl Drop for Kill<'_> {
+const REAPER: &str = r#"
+trap '' INT TERM HUP
+read -r _
+for pass in 1 2 3 4 5; do
+    found=
+    for process in /proc/[0-9]*; do
+        case $(readlink "$process/cwd") in
+        "$1"/*) kill -TERM "${process#/proc/}" && found=yes ;;
+        esac
+    done
+    [ "$found" ] || exit 0
+    sleep 1
+done"#;
+
+impl Reaper {
+    fn of(folder: &Path) -> Self {
+        let shell = Command::new("/bin/sh")
+            .args(["-c", REAPER, "reaper"])
+            .arg(folder.canonicalize().expect("the folder is there"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(shell.expect("sh runs"))
+    }
+}
+
+impl Drop for Reaper {
     fn drop(&mut self) {
-        if self.0.folder().exists() {
-            let killed = descriptor().kill_cluster(self.0).wait();
-            assert!(killed.is_ok() || std::thread::panicking(), "{killed:?}");
-        }
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 
