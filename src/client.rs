@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use crate::accumulator::Accumulators;
 use crate::config::Configuration;
-use crate::details::JobDetails;
+use crate::details::{CheckpointingStatistics, ExceptionHistory, JobDetails};
 use crate::ids::{IntermediateDataSetId, JobId, TriggerId};
 use crate::job::{Acknowledge, JobStatus, JobStatusMessage};
 use crate::job_result::JobResult;
@@ -84,6 +84,35 @@ pub trait ClusterClient: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`JobNotFound`](crate::ErrorKind::JobNotFound).
     fn job_details(&self, job_id: JobId) -> Pending<JobDetails>;
+
+    /// What went wrong in the job so far, the latest first: why it failed, or restarts over and over. Over REST:
+    /// `GET /jobs/:jobid/exceptions`.
+    ///
+    /// # Errors
+    /// [`JobNotFound`](crate::ErrorKind::JobNotFound).
+    ///
+    /// # Examples
+    /// ```
+    /// use flink_client::prelude::*;
+    /// use flink_client::{JobId, Result};
+    ///
+    /// /// Why a job does not get going, in one line.
+    /// fn reason(client: &impl ClusterClient, job: JobId) -> Result<String> {
+    ///     let history = client.job_exceptions(job).wait()?;
+    ///     Ok(match history.entries.first() {
+    ///         Some(latest) => latest.cause().to_string(),
+    ///         None => format!("nothing went wrong; it is {}", client.job_status(job).wait()?),
+    ///     })
+    /// }
+    /// ```
+    fn job_exceptions(&self, job_id: JobId) -> Pending<ExceptionHistory>;
+
+    /// The job's checkpoints and savepoints: counts, sizes, the latest ones. Over REST: `GET /jobs/:jobid/checkpoints`.
+    ///
+    /// # Errors
+    /// [`JobNotFound`](crate::ErrorKind::JobNotFound); [`JobNotReady`](crate::ErrorKind::JobNotReady) while the job
+    /// initialises.
+    fn checkpoints(&self, job_id: JobId) -> Pending<CheckpointingStatistics>;
 
     /// Waits until the job has ended, however, and completes with its result.
     ///
@@ -314,6 +343,12 @@ macro_rules! operations {
         }
         fn job_details(&self, job_id: JobId) -> Pending<JobDetails> {
             (**self).job_details(job_id)
+        }
+        fn job_exceptions(&self, job_id: JobId) -> Pending<ExceptionHistory> {
+            (**self).job_exceptions(job_id)
+        }
+        fn checkpoints(&self, job_id: JobId) -> Pending<CheckpointingStatistics> {
+            (**self).checkpoints(job_id)
         }
         fn job_result(&self, job_id: JobId) -> Pending<JobResult> {
             (**self).job_result(job_id)

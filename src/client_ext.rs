@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::client::ClusterClient;
+use crate::details::CheckpointStatistics;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::FailureCause;
 use crate::ids::JobId;
@@ -168,6 +169,18 @@ pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
     /// [`ErrorKind::JobCancelled`], [`ErrorKind::JobNotFound`].
     fn execution_result(&self, job_id: JobId) -> Pending<JobExecutionResult> {
         self.job_result(job_id).then(JobResult::into_execution_result)
+    }
+
+    /// The savepoints in the job's history that were triggered since, the oldest first: a stop's among them, whose
+    /// [`checkpoint_type`](CheckpointStatistics::checkpoint_type) is `SYNC_SAVEPOINT`.
+    ///
+    /// For taking up a savepoint whose trigger id the cluster has forgotten. `since` is compared with the cluster's
+    /// clock; allow for a difference.
+    ///
+    /// # Errors
+    /// As [`checkpoints`](ClusterClient::checkpoints).
+    fn completed_savepoints(&self, job_id: JobId, since: SystemTime) -> Pending<Vec<CheckpointStatistics>> {
+        self.checkpoints(job_id).then(move |statistics| Ok(statistics.into_savepoints_since(since)))
     }
 
     /// Reports a heartbeat for the job every `interval`, until the returned guard is dropped. Each says that the

@@ -45,7 +45,7 @@
 //! | for | see |
 //! |---|---|
 //! | what every cluster can do | the trait [`ClusterClient`], and [`ClusterClientExt`] for what is made of it |
-//! | a cluster somewhere | [`RestClusterClient`], [`RestClusterClientConfiguration`]; beyond the trait it has jars, details, metrics, rescaling, applications, [`get_json`](RestClusterClient::get_json) |
+//! | a cluster somewhere | [`RestClusterClient`], [`RestClusterClientConfiguration`]; beyond the trait it has jars, vertices, metrics, rescaling, applications, [`get_json`](RestClusterClient::get_json) |
 //! | a cluster on this machine | [`StandaloneClusterDescriptor`] starts, finds and kills real ones, of a [`ClusterSpecification`]; [`StandaloneCluster`] |
 //! | a cluster in this process | [`mini`]: [`MiniCluster`], [`MiniClusterClient`](mini::MiniClusterClient) |
 //! | a client made when first needed, or one job's client | [`ClusterClientProvider`], [`JobClient`] |
@@ -135,7 +135,7 @@
 //! | [`JobNotFound`](ErrorKind::JobNotFound) | list the jobs; the cluster forgets ended ones after an hour (`jobstore.expiration-time`) |
 //! | [`JobAlreadyTerminal`](ErrorKind::JobAlreadyTerminal) | often fine: [`cancel_if_running`](ClusterClientExt::cancel_if_running) takes it for success |
 //! | [`JobNotReady`](ErrorKind::JobNotReady) | [`wait_until_running`](ClusterClientExt::wait_until_running), and again |
-//! | [`JobFailed`](ErrorKind::JobFailed), [`JobCancelled`](ErrorKind::JobCancelled) | [`stack_trace`](Error::stack_trace) has the whole cause |
+//! | [`JobFailed`](ErrorKind::JobFailed), [`JobCancelled`](ErrorKind::JobCancelled) | [`stack_trace`](Error::stack_trace) has the whole cause, [`job_exceptions`](ClusterClient::job_exceptions) what went wrong before |
 //! | [`DuplicateJob`](ErrorKind::DuplicateJob) | another job has this id; choose another or none |
 //! | [`JobInitializationFailed`](ErrorKind::JobInitializationFailed), [`ProgramFailed`](ErrorKind::ProgramFailed) | mend the program: [`stack_trace`](Error::stack_trace) |
 //! | [`JarNotFound`](ErrorKind::JarNotFound) | upload it again: jars go with their JobManager |
@@ -145,7 +145,7 @@
 //! | [`NonRestoredState`](ErrorKind::NonRestoredState) | if meant: [`allow_non_restored_state`](ExecutionPlan::allow_non_restored_state) |
 //! | [`SavepointFailed`](ErrorKind::SavepointFailed), [`CheckpointFailed`](ErrorKind::CheckpointFailed) | look at the job's status: usually it runs on, and it can be tried again |
 //! | [`StopFailedAfterSavepoint`](ErrorKind::StopFailedAfterSavepoint) | there is a savepoint: [`savepoint_path`](Error::savepoint_path) |
-//! | [`OperationLost`](ErrorKind::OperationLost) | it may be done: [`completed_savepoints`](RestClusterClient::completed_savepoints) before triggering another |
+//! | [`OperationLost`](ErrorKind::OperationLost) | it may be done: [`completed_savepoints`](ClusterClientExt::completed_savepoints) before triggering another |
 //! | [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) | look it up by [`job_id`](Error::job_id) or [`trigger_id`](Error::trigger_id), then decide |
 //! | [`NotFound`](ErrorKind::NotFound) | check the name or id |
 //! | *[`is_resource`](Error::is_resource)* | |
@@ -174,7 +174,7 @@
 //! ([`ExecutionPlan::job_id`], [`trigger_detached_savepoint_as`](ClusterClient::trigger_detached_savepoint_as)); afterwards
 //! [`job_status`](ClusterClient::job_status) and [`savepoint_status`](ClusterClient::savepoint_status) tell what came of it. The
 //! cluster remembers a finished operation for `rest.async.store-duration` (5 min), in the memory of one JobManager; after
-//! that the job's checkpoint history has it: [`completed_savepoints`](RestClusterClient::completed_savepoints).
+//! that the job's checkpoint history has it: [`completed_savepoints`](ClusterClientExt::completed_savepoints).
 //!
 //! # Testing what you deploy with
 //!

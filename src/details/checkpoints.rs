@@ -1,7 +1,7 @@
 //! The checkpoints of a job and how it takes them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -36,6 +36,26 @@ pub struct CheckpointingStatistics {
     /// The newest ones, the newest first (`web.checkpoints.history` of them, 10 by default).
     #[serde(default, deserialize_with = "wire::null_is_default")]
     pub history: Vec<CheckpointStatistics>,
+}
+
+impl CheckpointingStatistics {
+    /// The savepoints that completed and were triggered since, the oldest first.
+    pub(crate) fn into_savepoints_since(self, since: SystemTime) -> Vec<CheckpointStatistics> {
+        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let mut found: Vec<_> = self
+            .history
+            .into_iter()
+            .chain(self.latest.savepoint)
+            .filter(|checkpoint| {
+                checkpoint.is_savepoint
+                    && checkpoint.status == CheckpointStatsStatus::Completed
+                    && u128::try_from(checkpoint.trigger_timestamp).is_ok_and(|at| at >= since)
+            })
+            .collect();
+        found.sort_by_key(|checkpoint| checkpoint.id);
+        found.dedup_by_key(|checkpoint| checkpoint.id);
+        found
+    }
 }
 
 /// How many checkpoints there were since the job was started or restarted.

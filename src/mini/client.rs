@@ -18,7 +18,7 @@ use crate::accumulator::Accumulators;
 use crate::classify::{AsyncOperation, operation_failure};
 use crate::client::ClusterClient;
 use crate::config::Configuration;
-use crate::details::JobDetails;
+use crate::details::{CheckpointingStatistics, ExceptionHistory, JobDetails};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{IntermediateDataSetId, JobId, TriggerId};
 use crate::job::{Acknowledge, JobStatus, JobStatusMessage};
@@ -270,6 +270,18 @@ impl ClusterClient for MiniClusterClient {
         let operating =
             Operating::new(format!("asking for the details of job {job_id}")).job(job_id).reading();
         self.operate(operating, move |dispatcher| async move { settled(dispatcher.job_details(job_id)) })
+    }
+
+    fn job_exceptions(&self, job_id: JobId) -> Pending<ExceptionHistory> {
+        let operating =
+            Operating::new(format!("asking for the exceptions of job {job_id}")).job(job_id).reading();
+        self.operate(operating, move |dispatcher| async move { settled(dispatcher.exceptions(job_id, None)) })
+    }
+
+    fn checkpoints(&self, job_id: JobId) -> Pending<CheckpointingStatistics> {
+        let operating =
+            Operating::new(format!("asking for the checkpoints of job {job_id}")).job(job_id).reading();
+        self.operate(operating, move |dispatcher| async move { settled(dispatcher.checkpoints(job_id)) })
     }
 
     fn job_result(&self, job_id: JobId) -> Pending<JobResult> {

@@ -55,6 +55,8 @@ const JOB_STORE_CAPACITY: ConfigOption<u32> =
     ConfigOption::new("jobstore.max-capacity").with_default("2147483647");
 const JOB_STORE_EXPIRATION: ConfigOption<u64> =
     ConfigOption::new("jobstore.expiration-time").with_default("3600");
+const EXCEPTION_HISTORY_SIZE: ConfigOption<u32> =
+    ConfigOption::new("web.exception-history-size").with_default("16");
 const SCHEDULER: ConfigOption<String> = ConfigOption::new("jobmanager.scheduler").with_default("default");
 
 impl Default for MiniClusterConfiguration {
@@ -232,6 +234,7 @@ impl MiniClusterConfiguration {
             job_store_capacity: configuration.get(&JOB_STORE_CAPACITY)? as usize,
             job_store_expiration: Duration::from_secs(configuration.get(&JOB_STORE_EXPIRATION)?),
             async_store_duration,
+            exceptions_shown: configuration.get(&EXCEPTION_HISTORY_SIZE)? as usize,
             savepoint_directory: configuration
                 .get_optional(&options::EXECUTION_CHECKPOINTING_SAVEPOINT_DIR)?,
             adaptive,

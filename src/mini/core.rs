@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) job_store_capacity: usize,
     pub(crate) job_store_expiration: Duration,
     pub(crate) async_store_duration: Duration,
+    /// How many failures of a job are shown.
+    pub(crate) exceptions_shown: usize,
     pub(crate) savepoint_directory: Option<String>,
     pub(crate) adaptive: bool,
     pub(crate) ends_with_its_job: bool,

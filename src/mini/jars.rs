@@ -113,7 +113,10 @@ impl Jars {
             .filter_map(|entry| {
                 let entry = entry.ok()?;
                 let id = entry.file_name().into_string().ok()?;
-                let (_, name) = id.split_once('_').filter(|(_, name)| name.ends_with(".jar"))?;
+                let name = self::name(&id);
+                if name.len() == id.len() || !name.ends_with(".jar") {
+                    return None;
+                }
                 let uploaded = entry.metadata().ok()?.modified().ok()?;
                 let uploaded = uploaded.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis();
                 let entries = zip::main_class(&entry.path()).ok().flatten();
@@ -164,6 +167,11 @@ impl Jars {
             }
         }
     }
+}
+
+/// What the file was called when it was uploaded: what follows the id's own part.
+pub(crate) fn name(id: &str) -> &str {
+    id.split_once('_').map_or(id, |(_, name)| name)
 }
 
 pub(crate) fn entry_class(path: &Path, given: Option<&str>) -> Result<String, JavaException> {

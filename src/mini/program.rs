@@ -13,6 +13,7 @@ use crate::ids::{IntermediateDataSetId, JobId};
 #[derive(Clone, Debug)]
 pub struct MiniProgram {
     pub(crate) entry_class: String,
+    pub(crate) jar_name: String,
     pub(crate) args: Arc<[String]>,
     pub(crate) parallelism: u32,
     pub(crate) configuration: Arc<Configuration>,
@@ -23,6 +24,34 @@ impl MiniProgram {
     /// The class whose `main` this stands in for.
     pub fn entry_class(&self) -> &str {
         &self.entry_class
+    }
+
+    /// The name of the jar that is run, as its file was called when it was uploaded: `etl-2.jar`. So one stand-in can be
+    /// all versions of a program.
+    ///
+    /// # Examples
+    /// ```
+    /// # use flink_client::mini::{EMPTY_JAR, JavaException, MiniCluster, MiniClusterConfiguration, MiniJob};
+    /// # use flink_client::prelude::*;
+    /// # use flink_client::{Error, ErrorKind, ExecutionPlan};
+    /// # let cluster = MiniCluster::start(MiniClusterConfiguration::new())?;
+    /// cluster.register_program("com.acme.Etl", |program| match program.jar_name() {
+    ///     "etl-2.jar" => Err(JavaException::new("java.lang.IllegalStateException", "no table orders_v2")),
+    ///     _ => Ok(MiniJob::new("etl").vertex("source", 1, |_task| Ok(()))),
+    /// });
+    /// # let folder = std::env::temp_dir().join(format!("jar-name-{}", std::process::id()));
+    /// # std::fs::create_dir(&folder).map_err(Error::other)?;
+    /// # for (jar, runs) in [("etl-1.jar", true), ("etl-2.jar", false)] {
+    /// #     let jar = folder.join(jar);
+    /// #     std::fs::write(&jar, EMPTY_JAR).map_err(Error::other)?;
+    /// #     let run = cluster.client().submit_job(ExecutionPlan::jar(&jar).entry_class("com.acme.Etl")).wait();
+    /// #     assert_eq!(run.is_ok(), runs);
+    /// # }
+    /// # std::fs::remove_dir_all(&folder).map_err(Error::other)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn jar_name(&self) -> &str {
+        &self.jar_name
     }
 
     /// The arguments of `main`.

@@ -173,10 +173,10 @@ fn failures_checkpoints_and_numbers_are_told() {
             .restart_strategy(RestartStrategy::fixed_delay(1, Duration::ZERO)),
     );
     eventually("it has restarted", || {
-        !dispatcher.exceptions(job, 10).unwrap().entries.is_empty()
+        !dispatcher.exceptions(job, None).unwrap().entries.is_empty()
             && dispatcher.job_details(job).unwrap().tasks().all_running()
     });
-    let history = dispatcher.exceptions(job, 10).unwrap();
+    let history = dispatcher.exceptions(job, None).unwrap();
     assert_eq!(history.entries[0].exception_name, "com.acme.Kaput");
     assert_eq!(history.entries[0].task_name.as_deref(), Some("source (2/2) - execution #0"));
     assert_eq!(history.entries[0].task_manager_id.as_ref(), Some(&dispatcher.task_managers()[1].id));

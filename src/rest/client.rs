@@ -14,7 +14,7 @@ use crate::accumulator::{Accumulators, JobAccumulatorsInfo};
 use crate::classify::AsyncOperation;
 use crate::client::ClusterClient;
 use crate::config::Configuration;
-use crate::details::JobDetails;
+use crate::details::{CheckpointingStatistics, ExceptionHistory, JobDetails};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{IntermediateDataSetId, JobId, TriggerId};
 use crate::job::{Acknowledge, ApplicationStatus, JobStatus, JobStatusMessage};
@@ -26,7 +26,7 @@ use crate::rest::config::RestClusterClientConfiguration;
 use crate::rest::endpoint::{self, Endpoint};
 use crate::rest::messages::{
     ClientCoordinationRequest, ClientCoordinationResponse, ClusterDataSetList, EmptyResponse,
-    JobClientHeartbeatRequest, JobExecutionResultResponse, JobsOverview,
+    JobClientHeartbeatRequest, JobExceptions, JobExecutionResultResponse, JobsOverview,
 };
 use crate::rest::request::{Api, Call, RetryPolicy, Tries};
 use crate::rest::transport::{Setup, Transport};
@@ -323,6 +323,19 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
 
     fn job_details(&self, job_id: JobId) -> Pending<JobDetails> {
         self.read_job("asking for the details of job", job_id, &endpoint::JOB, "the details of a job")
+    }
+
+    fn job_exceptions(&self, job_id: JobId) -> Pending<ExceptionHistory> {
+        self.read_as(
+            about_job("asking for the exceptions of job", job_id).reading(),
+            Call::new(&endpoint::EXCEPTIONS, &[&job_id], "the exceptions of a job"),
+            |answer: JobExceptions| answer.history,
+        )
+    }
+
+    fn checkpoints(&self, job_id: JobId) -> Pending<CheckpointingStatistics> {
+        let doing = "asking for the checkpoints of job";
+        self.read_job(doing, job_id, &endpoint::CHECKPOINTS, "checkpoint statistics")
     }
 
     fn job_result(&self, job_id: JobId) -> Pending<JobResult> {

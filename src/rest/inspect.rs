@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
 
 use crate::details::{
-    ApplicationDetails, ApplicationOverview, CheckpointConfig, CheckpointStatistics, CheckpointingStatistics,
-    ClusterOverview, DashboardConfiguration, ExceptionHistory, JarInfo, JobConfigInfo, JobPlan,
-    JobResourceRequirements, JobVertexDetails, Metric, TaskManagerInfo, UserAccumulator,
+    ApplicationDetails, ApplicationOverview, CheckpointConfig, CheckpointStatistics, ClusterOverview,
+    DashboardConfiguration, ExceptionHistory, JarInfo, JobConfigInfo, JobPlan, JobResourceRequirements,
+    JobVertexDetails, Metric, TaskManagerInfo, UserAccumulator,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ApplicationId, JobId, JobVertexId};
@@ -20,7 +19,7 @@ use crate::plan::ExecutionPlan;
 use crate::rest::client::{RestClusterClient, about_job};
 use crate::rest::endpoint::{self, Endpoint};
 use crate::rest::messages::{
-    ApplicationExceptions, ApplicationsOverview, ConfigurationEntry, EmptyResponse, JarList, JobExceptions,
+    ApplicationExceptions, ApplicationsOverview, ConfigurationEntry, EmptyResponse, JarList,
     JobIdsWithStatuses, JobPlanResponse, JobVertexAccumulators, TaskManagersInfo,
 };
 use crate::rest::request::Call;
@@ -197,31 +196,6 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
         )
     }
 
-    /// What went wrong in the job so far, the latest first. `GET /jobs/:jobid/exceptions`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::JobNotFound`].
-    pub fn job_exceptions(&self, job_id: JobId) -> Pending<ExceptionHistory> {
-        self.read_as(
-            about_job("asking for the exceptions of job", job_id).reading(),
-            Call::new(&endpoint::EXCEPTIONS, &[&job_id], "the exceptions of a job"),
-            |answer: JobExceptions| answer.history,
-        )
-    }
-
-    /// The job's checkpoints: counts, sizes, the latest ones. `GET /jobs/:jobid/checkpoints`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::JobNotFound`]; [`ErrorKind::JobNotReady`] while the job initialises.
-    pub fn checkpoints(&self, job_id: JobId) -> Pending<CheckpointingStatistics> {
-        self.read_job(
-            "asking for the checkpoints of job",
-            job_id,
-            &endpoint::CHECKPOINTS,
-            "checkpoint statistics",
-        )
-    }
-
     /// How the job takes checkpoints. `GET /jobs/:jobid/checkpoints/config`.
     ///
     /// # Errors
@@ -244,24 +218,6 @@ impl<Id: std::fmt::Debug + Send + Sync + 'static> RestClusterClient<Id> {
             about_job(&format!("asking for checkpoint {checkpoint} of job"), job_id).reading(),
             Call::new(&endpoint::CHECKPOINT_DETAILS, &[&job_id, &checkpoint], "the details of a checkpoint"),
         )
-    }
-
-    /// The savepoints in the job's history that were triggered since, the oldest first.
-    ///
-    /// For taking up a savepoint whose trigger id the cluster has forgotten. `since` is compared with the server's
-    /// clock; allow for a difference. `GET /jobs/:jobid/checkpoints`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::JobNotFound`]; [`ErrorKind::JobNotReady`] while the job initialises.
-    pub fn completed_savepoints(
-        &self,
-        job_id: JobId,
-        since: SystemTime,
-    ) -> Pending<Vec<CheckpointStatistics>> {
-        let operating = about_job("asking for the savepoints of job", job_id).reading();
-        self.start(operating, move |api, operating| async move {
-            api.completed_savepoints(&operating, job_id, since).await
-        })
     }
 
     /// One vertex of the job's graph, with its subtasks. `GET /jobs/:jobid/vertices/:vertexid`.

@@ -13,14 +13,14 @@
 //! Disposals take no id. A repeated one finds the savepoint gone, which after a first attempt that may have arrived
 //! is what was asked for.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::classify::AsyncOperation;
 use crate::config::{Configuration, options};
-use crate::details::{CheckpointStatistics, CheckpointStatsStatus, CheckpointingStatistics};
+use crate::details::{CheckpointStatistics, CheckpointingStatistics};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{IntermediateDataSetId, JobId, TriggerId};
 use crate::job::{Acknowledge, JobStatus};
@@ -192,8 +192,8 @@ impl Api {
         since: SystemTime,
         lost: Error,
     ) -> Result<String> {
-        let Ok(found) = self.completed_savepoints(operating, order.job_id, since - CLOCKS_DIFFER).await
-        else {
+        let call = Call::new(&endpoint::CHECKPOINTS, &[&order.job_id], "checkpoint statistics");
+        let Ok(statistics) = self.get::<CheckpointingStatistics>(operating, call).await else {
             return Err(lost);
         };
         let its_type = match order.purpose {
@@ -208,7 +208,8 @@ impl Api {
             };
             place && savepoint.checkpoint_type.as_deref().is_none_or(|known| known == its_type)
         };
-        let mut paths = found
+        let mut paths = statistics
+            .into_savepoints_since(since - CLOCKS_DIFFER)
             .into_iter()
             .filter(fits)
             .filter_map(|savepoint| savepoint.external_path)
@@ -223,31 +224,6 @@ impl Api {
         }
         let hint = format!("the job's history has one savepoint since then, which may be it: {path}");
         Err(lost.with_hint(hint).with_savepoint_path(path))
-    }
-
-    /// The savepoints of a job's history that were triggered since, the oldest first.
-    pub(crate) async fn completed_savepoints(
-        &self,
-        operating: &Operating,
-        job_id: JobId,
-        since: SystemTime,
-    ) -> Result<Vec<CheckpointStatistics>> {
-        let call = Call::new(&endpoint::CHECKPOINTS, &[&job_id], "checkpoint statistics");
-        let statistics: CheckpointingStatistics = self.get(operating, call).await?;
-        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let mut found: Vec<_> = statistics
-            .history
-            .into_iter()
-            .chain(statistics.latest.savepoint)
-            .filter(|checkpoint| {
-                checkpoint.is_savepoint
-                    && checkpoint.status == CheckpointStatsStatus::Completed
-                    && u128::try_from(checkpoint.trigger_timestamp).is_ok_and(|at| at >= since)
-            })
-            .collect();
-        found.sort_by_key(|checkpoint| checkpoint.id);
-        found.dedup_by_key(|checkpoint| checkpoint.id);
-        Ok(found)
     }
 
     pub(crate) async fn job_status(&self, operating: &Operating, job_id: JobId) -> Result<JobStatus> {

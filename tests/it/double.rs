@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use flink_client::{
-    Accumulators, Acknowledge, CheckpointStatus, CheckpointType, ClusterClient, Configuration, Error,
-    ErrorKind, ExecutionPlan, IntermediateDataSetId, JobDetails, JobId, JobResult, JobStatus,
-    JobStatusMessage, Pending, SavepointFormatType, SavepointStatus, TriggerId,
+    Accumulators, Acknowledge, CheckpointStatus, CheckpointType, CheckpointingStatistics, ClusterClient,
+    Configuration, Error, ErrorKind, ExceptionHistory, ExecutionPlan, IntermediateDataSetId, JobDetails,
+    JobId, JobResult, JobStatus, JobStatusMessage, Pending, SavepointFormatType, SavepointStatus, TriggerId,
 };
 
 /// Clones are one client.
@@ -92,6 +92,12 @@ impl ClusterClient for Double {
     }
     fn job_details(&self, _job_id: JobId) -> Pending<JobDetails> {
         self.refuse("details")
+    }
+    fn job_exceptions(&self, _job_id: JobId) -> Pending<ExceptionHistory> {
+        self.refuse("exceptions")
+    }
+    fn checkpoints(&self, _job_id: JobId) -> Pending<CheckpointingStatistics> {
+        self.refuse("checkpoints")
     }
     fn job_result(&self, job_id: JobId) -> Pending<JobResult> {
         self.note(format!("result {job_id}"));

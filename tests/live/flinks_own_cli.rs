@@ -175,9 +175,7 @@ fn flinks_own_command_line_reads_what_is_refused() {
 impl Scene {
     /// The places of the checkpoints and savepoints that the cluster knows of the job.
     fn client_checkpoints(&self, job: JobId) -> Vec<String> {
-        let url = self.cluster.rest_address().expect("REST is on");
-        let client = flink_client::RestClusterClient::connect(&url).expect("a client");
-        let statistics = client.checkpoints(job).wait().expect("statistics");
+        let statistics = self.client.checkpoints(job).wait().expect("statistics");
         statistics.history.into_iter().filter_map(|checkpoint| checkpoint.external_path).collect()
     }
 }

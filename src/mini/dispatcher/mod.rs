@@ -147,8 +147,10 @@ impl Dispatcher {
         self.look(id, |job, _| job.accumulators(None))
     }
 
-    pub(crate) fn exceptions(&self, id: JobId, most: usize) -> Answer<ExceptionHistory> {
-        self.look(id, |job, _| job.exceptions(&self.core.settings, most))
+    /// The newest ones: as many as the cluster shows, if it is not said how many.
+    pub(crate) fn exceptions(&self, id: JobId, most: Option<usize>) -> Answer<ExceptionHistory> {
+        let settings = &self.core.settings;
+        self.look(id, |job, _| job.exceptions(settings, most.unwrap_or(settings.exceptions_shown)))
     }
 
     pub(crate) fn vertex(&self, id: JobId, vertex: JobVertexId) -> Answer<JobVertexDetails> {

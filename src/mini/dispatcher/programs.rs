@@ -15,7 +15,7 @@ use crate::mini::exception::JavaException;
 use crate::mini::graph::{JobGraph, Restore, Setting};
 use crate::mini::job::{forget, submit, views};
 use crate::mini::program::{IntoJobs, MiniJob, MiniProgram, ProgramFn};
-use crate::mini::{Answer, wording};
+use crate::mini::{Answer, jars, wording};
 use crate::pending::{Pending, Promise};
 use crate::savepoint::ClaimMode;
 
@@ -50,7 +50,7 @@ impl Dispatcher {
     /// Runs the program of an uploaded jar; the id of its (first) job, once that has been initialised.
     pub(crate) fn run_jar(&self, jar_id: &str, request: &RunRequest) -> Pending<Answer<JobId>> {
         match self.core.jars.entry_class(jar_id, request.entry_class.as_deref()) {
-            Ok(class) => self.run(class, request, None),
+            Ok(class) => self.run(Main::new(class, jar_id), request, None),
             Err(exception) => Pending::ready(Err(exception)),
         }
     }
@@ -79,7 +79,7 @@ impl Dispatcher {
         });
         known?;
         // Nobody waits for it: what becomes of it is the application's to tell.
-        drop(self.run(class, request, Some(id)));
+        drop(self.run(Main::new(class, jar_id), request, Some(id)));
         Ok(id)
     }
 
@@ -90,7 +90,7 @@ impl Dispatcher {
             Err(exception) => return Pending::ready(Err(exception)),
         };
         let (promise, pending) = Pending::promise();
-        self.in_main(class, request, wording::plan_failed, move |_, main| {
+        self.in_main(Main::new(class, jar_id), request, wording::plan_failed, move |_, main| {
             let plan = main.and_then(|(jobs, setting)| {
                 let job = jobs.into_iter().next().ok_or_else(wording::plan_without_job)?;
                 let graph = JobGraph::new(job, setting).map_err(wording::plan_failed)?;
@@ -104,14 +104,14 @@ impl Dispatcher {
 
     fn run(
         &self,
-        class: String,
+        main: Main,
         request: &RunRequest,
         application: Option<ApplicationId>,
     ) -> Pending<Answer<JobId>> {
         let (promise, pending) = Pending::promise();
         let chosen = request.job_id.is_some();
         let flink_2 = self.core.settings.is_flink_2();
-        self.in_main(class, request, wording::main_failed, move |core, main| {
+        self.in_main(main, request, wording::main_failed, move |core, main| {
             let graphs = main.and_then(|(mut jobs, setting)| {
                 if chosen && !flink_2 {
                     // All jobs of the program get the chosen id: Flink 1 takes the later ones for the first once more.
@@ -138,7 +138,7 @@ impl Dispatcher {
     /// it threw.
     fn in_main(
         &self,
-        class: String,
+        Main { class, jar_name }: Main,
         request: &RunRequest,
         failed: fn(JavaException) -> JavaException,
         then: impl FnOnce(&Arc<Core>, Result<(Vec<MiniJob>, Setting), JavaException>) + Send + 'static,
@@ -158,6 +158,7 @@ impl Dispatcher {
                     let method = format!("{class}.main");
                     let call = MiniProgram {
                         entry_class: class,
+                        jar_name,
                         args: Arc::clone(&setting.args),
                         parallelism: setting.parallelism,
                         configuration: Arc::clone(&setting.configuration),
@@ -218,6 +219,18 @@ impl Dispatcher {
             configuration: Arc::new(configuration),
             restore,
         }
+    }
+}
+
+/// What is called, and where it is.
+struct Main {
+    class: String,
+    jar_name: String,
+}
+
+impl Main {
+    fn new(class: String, jar_id: &str) -> Self {
+        Self { class, jar_name: jars::name(jar_id).to_owned() }
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn exceptions(call: &Call<'_>) -> Body {
             continue;
         }
         // One that is forgotten meanwhile has nothing more to say.
-        let Ok(history) = call.dispatcher().exceptions(job.job_id, 1) else { continue };
+        let Ok(history) = call.dispatcher().exceptions(job.job_id, Some(1)) else { continue };
         entries.extend(history.entries.iter().map(|entry| {
             json!({
                 "exceptionName": entry.exception_name,

@@ -198,7 +198,7 @@ pub(super) fn cancel(call: &Call<'_>) -> Body {
 
 pub(super) fn exceptions(call: &Call<'_>) -> Body {
     let job = call.job()?;
-    let most = call.parameter_value::<usize>("maxExceptions")?.unwrap_or(call.endpoint.settings.exceptions);
+    let most = call.parameter_value("maxExceptions")?;
     let mut history = of_graph(job, call.dispatcher().exceptions(job, most))?;
     // No failure of a mini cluster has a label.
     if call.parameter("failureLabelFilter").is_some_and(|filter| !filter.is_empty()) {

@@ -73,14 +73,11 @@ pub(crate) struct RestSettings {
     /// Whether jars can be uploaded and run.
     jars: bool,
     cancel: bool,
-    /// How many failures of a job are shown.
-    exceptions: usize,
 }
 
 const REFRESH_INTERVAL: ConfigOption<Duration> =
     ConfigOption::new("web.refresh-interval").with_default("3 s");
 const TIMEOUT: ConfigOption<Duration> = ConfigOption::new("web.timeout").with_default("10 min");
-const EXCEPTIONS: ConfigOption<u32> = ConfigOption::new("web.exception-history-size").with_default("16");
 const ORIGIN: ConfigOption<String> = ConfigOption::new("web.access-control-allow-origin").with_default("*");
 
 const MOST_CONNECTIONS: usize = 256;
@@ -118,7 +115,6 @@ impl RestPlan {
                 refresh_interval: configuration.get(&REFRESH_INTERVAL)?,
                 jars: configuration.get(&options::WEB_SUBMIT_ENABLE)?,
                 cancel: configuration.get(&options::WEB_CANCEL_ENABLE)?,
-                exceptions: configuration.get(&EXCEPTIONS)? as usize,
             },
         })
     }

@@ -60,9 +60,8 @@ pub(crate) fn a_checkpoint_that_nobody_started_is_lost(t: &dyn Target) {
 pub(crate) fn the_statistics_know_every_checkpoint(t: &dyn Target) {
     let job = Job::running(t, "Stateful", &["--parallelism", "2"]);
     let number = job.client.trigger_checkpoint(*job, CheckpointType::Full).done();
-    let rest = t.rest();
     let statistics = until("the checkpoint in the statistics", || {
-        let statistics = rest.checkpoints(*job).done();
+        let statistics = job.client.checkpoints(*job).done();
         statistics.latest.completed.is_some().then_some(statistics)
     });
     assert_eq!((statistics.counts.completed, statistics.counts.failed), (1, 0));
@@ -70,6 +69,12 @@ pub(crate) fn the_statistics_know_every_checkpoint(t: &dyn Target) {
     let latest = statistics.latest.completed.unwrap();
     assert_eq!(latest.id, number);
     assert!(!latest.is_savepoint && latest.num_acknowledged_subtasks == latest.num_subtasks, "{latest:?}");
+}
+
+pub(crate) fn a_checkpoint_is_told_in_detail(t: &dyn Target) {
+    let job = Job::running(t, "Stateful", &[]);
+    let number = job.client.trigger_checkpoint(*job, CheckpointType::Full).done();
+    let rest = t.rest();
     let details = rest.checkpoint_details(*job, number).done();
     assert_eq!(details.id, number);
     assert!(!details.tasks.is_empty(), "{details:?}");
@@ -89,5 +94,5 @@ pub(crate) fn the_checkpoint_configuration_is_the_jobs(t: &dyn Target) {
 
 pub(crate) fn statistics_of_an_initialising_job_are_not_ready(t: &dyn Target) {
     let job = Job::initializing(t);
-    names(&t.rest().checkpoints(*job).refused(ErrorKind::JobNotReady), *job);
+    names(&job.client.checkpoints(*job).refused(ErrorKind::JobNotReady), *job);
 }

@@ -85,23 +85,6 @@ pub(crate) fn the_plan_and_configuration_of_a_job_are_told(t: &dyn Target) {
     assert_eq!(config.execution_config.unwrap().job_parallelism, Some(2));
 }
 
-pub(crate) fn the_exceptions_of_a_job_are_told_latest_first(t: &dyn Target) {
-    let rest = t.rest();
-    let job =
-        Job::submitted(t, "Failing", &["--records", "3", "--restarts", "1", "--restart-delay-millis", "1"]);
-    job.result();
-    let history = until("both exceptions", || {
-        Some(rest.job_exceptions(*job).done()).filter(|history| history.entries.len() >= 2)
-    });
-    assert_eq!(history.entries.len(), 2);
-    assert!(history.entries[0].timestamp >= history.entries[1].timestamp);
-    for entry in &history.entries {
-        assert_eq!(entry.cause().root_message, "broke after 3 records");
-    }
-    let fine = Job::running(t, "Stateful", &[]);
-    assert!(rest.job_exceptions(*fine).done().entries.is_empty());
-}
-
 pub(crate) fn anything_can_be_read_as_json(t: &dyn Target) {
     let rest = t.rest();
     let overview: serde_json::Value = rest.get_json("/overview").done();

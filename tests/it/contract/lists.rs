@@ -28,6 +28,8 @@ macro_rules! contract_tests {
                 a_job_that_has_ended_takes_no_checkpoint
                 a_snapshot_that_throws_fails_the_checkpoint
                 a_checkpoint_that_nobody_started_is_lost
+                the_statistics_know_every_checkpoint
+                statistics_of_an_initialising_job_are_not_ready
             ]
             cluster: [
                 closing_ends_every_open_operation_and_no_job
@@ -70,6 +72,7 @@ macro_rules! contract_tests {
                 a_stop_under_the_id_of_a_savepoint_stops_nothing
                 a_second_stop_of_another_id_fails_the_first
                 a_checkpoint_triggered_again_is_one_checkpoint
+                a_savepoint_triggered_twice_is_once_in_the_history
             ]
             restoring: [
                 a_restored_job_goes_on_where_the_savepoint_was
@@ -83,12 +86,15 @@ macro_rules! contract_tests {
                 a_restored_job_counts_its_checkpoints_on
                 more_tasks_than_the_savepoint_allows_are_refused
                 two_jobs_may_start_from_one_savepoint
+                the_statistics_know_what_a_job_was_restored_from
             ]
             results: [
                 a_finished_job_succeeded_with_its_accumulators
                 a_finished_job_has_an_execution_result
                 a_failed_job_is_a_result_with_its_cause
                 a_failed_job_has_no_execution_result
+                what_went_wrong_in_a_job_is_told_latest_first
+                a_job_that_restarts_says_why
                 restarts_that_are_used_up_fail_the_job_with_its_last_cause
                 a_cancelled_job_is_a_result_and_no_execution_result
                 a_job_cancelled_while_it_restarts_is_cancelled
@@ -138,6 +144,7 @@ macro_rules! contract_tests {
                 a_savepoint_is_disposed_of_once
                 what_is_no_savepoint_is_not_disposed_of
                 savepoints_of_several_jobs_are_taken_at_the_same_time
+                the_history_tells_a_savepoints_format_and_path
             ]
             shutting_down: [
                 a_cluster_that_is_shut_down_ends_with_its_jobs
@@ -181,6 +188,7 @@ macro_rules! contract_tests {
                 waiting_until_an_unknown_job_runs_is_not_found
                 a_coordinator_of_an_unknown_job_is_not_found
                 a_heartbeat_for_an_unknown_job_is_taken
+                the_history_of_an_unknown_job_is_not_found
             ]
         }
     };
@@ -193,9 +201,8 @@ macro_rules! contract_tests {
                 an_unknown_application_is_not_found
             ]
             checkpoints: [
-                the_statistics_know_every_checkpoint
+                a_checkpoint_is_told_in_detail
                 the_checkpoint_configuration_is_the_jobs
-                statistics_of_an_initialising_job_are_not_ready
             ]
             cluster: [
                 the_overview_counts_slots_and_jobs
@@ -205,7 +212,6 @@ macro_rules! contract_tests {
                 states_of_all_jobs_are_the_shortest_list
                 vertices_are_told_with_their_subtasks
                 the_plan_and_configuration_of_a_job_are_told
-                the_exceptions_of_a_job_are_told_latest_first
                 anything_can_be_read_as_json
                 the_web_interface_is_where_the_client_connects
                 errors_tell_the_request_and_the_answer
@@ -231,19 +237,10 @@ macro_rules! contract_tests {
                 metrics_of_odd_names_have_their_values
                 metrics_of_jobs_and_task_managers_have_values
             ]
-            repeated_triggers: [
-                a_savepoint_triggered_twice_is_once_in_the_history
-            ]
             rescaling: [
                 a_job_of_the_default_scheduler_has_no_resource_requirements
                 an_initialising_job_has_no_resource_requirements_yet
                 a_job_of_the_adaptive_scheduler_is_rescaled
-            ]
-            restoring: [
-                the_statistics_know_what_a_job_was_restored_from
-            ]
-            savepoints: [
-                the_history_tells_a_savepoints_format_and_path
             ]
             shutting_down: [
                 results_that_nobody_read_do_not_keep_a_cluster

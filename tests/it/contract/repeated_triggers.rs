@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use flink_client::{ErrorKind, JobStatus, OperationStatus, SavepointFormatType, TriggerId};
+use flink_client::{ClusterClientExt, ErrorKind, JobStatus, OperationStatus, SavepointFormatType, TriggerId};
 
 use super::Target;
 use super::scene::{Job, Soon, directory, impossible_directory, is_complete, of_kind, until};
@@ -15,8 +15,8 @@ fn path_of(job: &Job, trigger: TriggerId) -> String {
 }
 
 /// How many savepoints the job has made.
-fn made(t: &dyn Target, job: &Job) -> usize {
-    t.rest().completed_savepoints(job.id, SystemTime::UNIX_EPOCH).done().len()
+fn made(job: &Job) -> usize {
+    job.client.completed_savepoints(job.id, SystemTime::UNIX_EPOCH).done().len()
 }
 
 pub(crate) fn a_savepoint_triggered_again_in_progress_and_afterwards_is_one_savepoint(t: &dyn Target) {
@@ -129,6 +129,6 @@ pub(crate) fn a_savepoint_triggered_twice_is_once_in_the_history(t: &dyn Target)
         job.client.trigger_detached_savepoint_as(trigger, *job, Some(&folder), Canonical).done();
         path_of(&job, trigger);
     }
-    until("the savepoint in the history", || (made(t, &job) > 0).then_some(()));
-    assert_eq!(made(t, &job), 1);
+    until("the savepoint in the history", || (made(&job) > 0).then_some(()));
+    assert_eq!(made(&job), 1);
 }

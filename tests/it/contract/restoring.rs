@@ -148,7 +148,7 @@ pub(crate) fn the_statistics_know_what_a_job_was_restored_from(t: &dyn Target) {
     let (path, _) = savepoint(t, "restored-from");
     let job = Job::of_plan(t, from(t, &path, &[]));
     job.client.wait_until_running(*job).done();
-    let restored = until("the restored savepoint", || t.rest().checkpoints(*job).done().latest.restored);
+    let restored = until("the restored savepoint", || job.client.checkpoints(*job).done().latest.restored);
     assert!(restored.is_savepoint);
     assert_eq!(restored.external_path.as_deref(), Some(&*path));
 }

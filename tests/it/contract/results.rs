@@ -4,7 +4,7 @@ use flink_client::{
     ApplicationStatus, ClusterClientExt, ErrorKind, JobId, JobStatus, Pending, SavepointFormatType,
 };
 
-use super::scene::{Job, Soon, directory, names, plan};
+use super::scene::{Job, Soon, directory, names, plan, until};
 use super::{APPLICATIONS, Target};
 
 pub(crate) fn a_finished_job_succeeded_with_its_accumulators(t: &dyn Target) {
@@ -54,6 +54,32 @@ pub(crate) fn a_failed_job_has_no_execution_result(t: &dyn Target) {
     assert!(error.to_string().contains("broke after 3 records"), "{error}");
     assert_eq!(error.exception_class(), Some("jobs.Failing$Broke"));
     assert!(error.stack_trace().unwrap().contains("Caused by: jobs.Failing$Broke"));
+}
+
+pub(crate) fn what_went_wrong_in_a_job_is_told_latest_first(t: &dyn Target) {
+    let job =
+        Job::submitted(t, "Failing", &["--records", "3", "--restarts", "1", "--restart-delay-millis", "1"]);
+    job.result();
+    let history = until("both exceptions", || {
+        Some(job.client.job_exceptions(*job).done()).filter(|history| history.entries.len() >= 2)
+    });
+    assert_eq!(history.entries.len(), 2);
+    assert!(history.entries[0].timestamp >= history.entries[1].timestamp);
+    for entry in &history.entries {
+        assert_eq!(entry.cause().root_message, "broke after 3 records");
+    }
+    let fine = Job::running(t, "Stateful", &[]);
+    assert!(fine.client.job_exceptions(*fine).done().entries.is_empty());
+}
+
+pub(crate) fn a_job_that_restarts_says_why(t: &dyn Target) {
+    let job = Job::restarting(t);
+    let history = until("the exception", || {
+        Some(job.client.job_exceptions(*job).done()).filter(|history| !history.entries.is_empty())
+    });
+    assert_eq!(history.entries[0].cause().root_message, "broke after 3 records");
+    assert!(history.entries[0].task_name.is_some(), "{history:?}");
+    assert_eq!(job.status(), JobStatus::Restarting);
 }
 
 pub(crate) fn restarts_that_are_used_up_fail_the_job_with_its_last_cause(t: &dyn Target) {

@@ -3,7 +3,8 @@
 use std::error::Error as _;
 
 use flink_client::{
-    ApplicationStatus, Error, ErrorKind, JobStatus, OperationStatus, SavepointFormatType, TriggerId,
+    ApplicationStatus, ClusterClientExt, Error, ErrorKind, JobStatus, OperationStatus, SavepointFormatType,
+    TriggerId,
 };
 
 use super::Target;
@@ -225,12 +226,11 @@ pub(crate) fn savepoints_of_several_jobs_are_taken_at_the_same_time(t: &dyn Targ
 
 pub(crate) fn the_history_tells_a_savepoints_format_and_path(t: &dyn Target) {
     let job = Job::running(t, "Stateful", &[]);
-    let rest = t.rest();
     let since = std::time::SystemTime::now() - std::time::Duration::from_secs(1);
     for (format, folder) in [(Native, "history-native"), (Canonical, "history-canonical")] {
         let path = job.client.trigger_savepoint(*job, Some(&directory(t, folder)), format).done();
         let savepoint = until("the savepoint in the history", || {
-            let mut found = rest.completed_savepoints(*job, since).done();
+            let mut found = job.client.completed_savepoints(*job, since).done();
             found.pop().filter(|latest| latest.external_path.as_ref() == Some(&path))
         });
         assert!(savepoint.is_savepoint);
@@ -241,7 +241,7 @@ pub(crate) fn the_history_tells_a_savepoints_format_and_path(t: &dyn Target) {
     let folder = directory(t, "history-stop");
     let path = job.client.stop_with_savepoint(*job, false, Some(&folder), Canonical).done();
     let savepoint = until("the stop's savepoint in the history", || {
-        let mut found = rest.completed_savepoints(*job, since).done();
+        let mut found = job.client.completed_savepoints(*job, since).done();
         found.pop().filter(|latest| latest.external_path.as_ref() == Some(&path))
     });
     assert_eq!(savepoint.checkpoint_type.as_deref(), Some("SYNC_SAVEPOINT"));

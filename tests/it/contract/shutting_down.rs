@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use flink_client::{ClusterClient, ErrorKind, SavepointFormatType};
+use flink_client::{ClusterClient, ClusterClientExt, ErrorKind, SavepointFormatType};
 
 use super::Target;
 use super::scene::{Job, Soon, directory, is_complete, until};

@@ -103,13 +103,17 @@ pub(crate) fn a_heartbeat_for_an_unknown_job_is_taken(t: &dyn Target) {
     t.client().report_heartbeat(JobId::random(), SystemTime::now()).done();
 }
 
+pub(crate) fn the_history_of_an_unknown_job_is_not_found(t: &dyn Target) {
+    let (client, id) = (t.client(), JobId::random());
+    names(&client.job_exceptions(id).refused(JobNotFound), id);
+    names(&client.checkpoints(id).refused(JobNotFound), id);
+    names(&client.completed_savepoints(id, SystemTime::UNIX_EPOCH).refused(JobNotFound), id);
+}
+
 pub(crate) fn everything_about_an_unknown_job_is_not_found(t: &dyn Target) {
     let (rest, id) = (t.rest(), JobId::random());
     names(&rest.job_config(id).refused(JobNotFound), id);
     names(&rest.job_plan(id).refused(JobNotFound), id);
-    names(&rest.job_exceptions(id).refused(JobNotFound), id);
-    names(&rest.checkpoints(id).refused(JobNotFound), id);
     names(&rest.checkpoint_config(id).refused(JobNotFound), id);
     names(&rest.resource_requirements(id).refused(JobNotFound), id);
-    names(&rest.completed_savepoints(id, SystemTime::UNIX_EPOCH).refused(JobNotFound), id);
 }

@@ -11,7 +11,7 @@ use super::support::{Lab, endless};
 fn a_program_is_given_what_it_is_run_with() {
     let lab = Lab::new(4);
     lab.cluster.register_program("com.acme.Etl", |program| {
-        assert_eq!(program.entry_class(), "com.acme.Etl");
+        assert_eq!((program.entry_class(), program.jar_name()), ("com.acme.Etl", "program.jar"));
         assert_eq!(program.configuration().get_raw("acme.level"), Some("7"));
         let name = format!("etl of {}", program.parameter("topic").unwrap());
         MiniJob::new(name).vertex("source", program.parallelism(), |task| {
