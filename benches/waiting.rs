@@ -48,13 +48,17 @@ fn ending(count: usize, ended: &Arc<AtomicUsize>) -> io::Result<Server> {
     let results: Vec<(String, Answer)> =
         ids.iter().take(ENDS).map(|id| (id.to_string(), cluster::result(*id))).collect();
     let (going_on, ended) = (json(r#"{"status":{"id":"IN_PROGRESS"}}"#), Arc::clone(ended));
+    let (running, finished) = (cluster::status(), json(r#"{"status":"FINISHED"}"#));
     Server::start(move |_, target| {
         let ended = ended.load(Ordering::SeqCst);
         if target.ends_with("/overview") {
             return Answer::clone(&lists[ended]);
         }
-        let result = results[..ended].iter().find(|(id, _)| target.contains(id.as_str()));
-        Answer::clone(result.map_or(&going_on, |(_, result)| result))
+        let of_ended = results[..ended].iter().find(|(id, _)| target.contains(id.as_str()));
+        if target.ends_with("/status") {
+            return Answer::clone(if of_ended.is_some() { &finished } else { &running });
+        }
+        Answer::clone(of_ended.map_or(&going_on, |(_, result)| result))
     })
 }
 

@@ -75,6 +75,7 @@ pub trait ClusterClientExt: ClusterClient + Clone + Sized + 'static {
                         let message =
                             format!("the job is {}, so its tasks will not run any more", job.job_state);
                         return Err(Error::new(ErrorKind::JobAlreadyTerminal, message)
+                            .with_job_status(job.job_state)
                             .with_hint("its result says why"));
                     }
                     Some(_) => {}

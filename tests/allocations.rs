@@ -102,8 +102,13 @@ fn a_wait_for_a_job_keeps_less_than_two_kibibytes() {
         ids.iter().map(|id| format!(r#"{{"jid":"{id}","state":"RUNNING"}}"#)).collect();
     let (list, going_on) =
         (json(&format!(r#"{{"jobs":[{}]}}"#, entries.join(","))), json(r#"{"status":{"id":"IN_PROGRESS"}}"#));
+    let running = cluster::status();
     let server = Server::start(move |_, target| {
-        Answer::clone(if target.ends_with("/overview") { &list } else { &going_on })
+        Answer::clone(match target.rsplit('/').next() {
+            Some("overview") => &list,
+            Some("status") => &running,
+            _ => &going_on,
+        })
     })
     .unwrap();
     let configuration = RestClusterClientConfiguration::builder()

@@ -105,10 +105,17 @@ impl MiniClusterClient {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
+        self.operate_as(Arc::new(operating), run)
+    }
+
+    fn operate_as<T, F>(&self, operating: Arc<Operating>, run: impl FnOnce(Dispatcher) -> F) -> Pending<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
         let dispatcher = self.cluster.dispatcher();
         let open = dispatcher.clone();
         let running = run(dispatcher);
-        let operating = Arc::new(operating);
         let begun = Arc::clone(&operating);
         start(&self.runtime, Some(&self.scope), operating, async move {
             // Nothing lies between: as soon as it runs, it is the cluster that works on it.
@@ -118,6 +125,22 @@ impl MiniClusterClient {
             }
             running.await.map_err(|error| if open.is_open() { error } else { ended(error) })
         })
+    }
+
+    /// [`operate`](Self::operate) for what takes as long as the job pleases: its progress tells the job's state.
+    fn follow<T, F>(
+        &self,
+        operating: Operating,
+        job_id: JobId,
+        run: impl FnOnce(Dispatcher) -> F,
+    ) -> Pending<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let operating = Arc::new(operating.job(job_id));
+        self.cluster.dispatcher().tell(job_id, &operating);
+        self.operate_as(operating, run)
     }
 
     fn savepoint(
@@ -130,7 +153,7 @@ impl MiniClusterClient {
     ) -> Pending<String> {
         let trigger = TriggerId::random();
         let directory = directory.map(str::to_owned);
-        self.operate(operating.job(job_id).trigger(trigger), move |dispatcher| async move {
+        self.follow(operating.trigger(trigger), job_id, move |dispatcher| async move {
             dispatcher
                 .trigger_savepoint(job_id, trigger, directory.as_deref(), format_type, cancel)
                 .map_err(|exception| refused(&exception))?;
@@ -285,9 +308,8 @@ impl ClusterClient for MiniClusterClient {
     }
 
     fn job_result(&self, job_id: JobId) -> Pending<JobResult> {
-        let operating =
-            Operating::new(format!("waiting for the result of job {job_id}")).job(job_id).reading();
-        self.operate(operating, move |dispatcher| async move {
+        let operating = Operating::new(format!("waiting for the result of job {job_id}")).reading();
+        self.follow(operating, job_id, move |dispatcher| async move {
             settled(dispatcher.await_job_result(job_id).await?)
         })
     }
@@ -309,7 +331,7 @@ impl ClusterClient for MiniClusterClient {
         let trigger = TriggerId::random();
         let operating = Operating::new(format!("stopping with a savepoint job {job_id}"));
         let directory = savepoint_directory.map(str::to_owned);
-        self.operate(operating.job(job_id).trigger(trigger), move |dispatcher| async move {
+        self.follow(operating.trigger(trigger), job_id, move |dispatcher| async move {
             let drain = advance_to_end_of_event_time;
             settled(dispatcher.stop(job_id, trigger, directory.as_deref(), format_type, drain))?;
             let outcome = dispatcher.await_savepoint(job_id, trigger).await?;
@@ -403,7 +425,7 @@ impl ClusterClient for MiniClusterClient {
         checkpoint_type: CheckpointType,
     ) -> Pending<u64> {
         let operating = Operating::new(format!("triggering a checkpoint of job {job_id}"));
-        self.operate(operating.job(job_id).trigger(trigger_id), move |dispatcher| async move {
+        self.follow(operating.trigger(trigger_id), job_id, move |dispatcher| async move {
             settled(dispatcher.trigger_checkpoint(job_id, trigger_id, checkpoint_type))?;
             let outcome = dispatcher.await_checkpoint(job_id, trigger_id).await?;
             outcome

@@ -131,10 +131,14 @@ impl Operating {
             phase: self.phase(),
             elapsed: self.begun.elapsed(),
             polls: self.polls.load(Ordering::Relaxed),
-            job_status: usize::from(self.seen.load(Ordering::Relaxed))
-                .checked_sub(1)
-                .and_then(|place| JobStatus::ALL.get(place).copied()),
+            job_status: self.seen(),
         }
+    }
+
+    /// The job's state when it was last seen.
+    pub(crate) fn seen(&self) -> Option<JobStatus> {
+        let place = usize::from(self.seen.load(Ordering::Relaxed)).checked_sub(1)?;
+        JobStatus::ALL.get(place).copied()
     }
 
     fn phase(&self) -> Phase {

@@ -23,7 +23,8 @@ pub struct Progress {
     /// How often the cluster has been looked at since it took the order. A job whose end is waited for together with
     /// others' is looked at with them: that counts once here.
     pub polls: u64,
-    /// The job's state as it was last seen, by an operation that waits for states and sees them.
+    /// The job's state as it was last seen: by waits for a job from their second look on, by a savepoint or checkpoint
+    /// once it has gone on for some seconds.
     pub job_status: Option<JobStatus>,
 }
 

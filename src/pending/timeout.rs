@@ -11,6 +11,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::job::JobStatus;
 use crate::pending::cell::Cell;
 use crate::pending::node::{
     LetGo, Node, Place, Receive, Requests, Runnable, Source, Sources, Subject, complete, discard, let_go,
@@ -91,19 +92,25 @@ impl<T: Send + 'static> Timeout<T> {
     }
 
     fn expired(&self, source: Option<Arc<dyn Node>>) -> Error {
-        let message = format!("no result within {:?}; the operation itself may go on", self.limit);
-        let error = Error::new(ErrorKind::Timeout, message);
-        match source {
-            Some(source) => {
-                let error = match subject(&source) {
-                    Some(operating) => operating.name_in(error),
-                    None => error,
-                };
-                let_go(source, LetGo::Dropped);
-                error
-            }
-            None => error,
+        let mut message = format!("no result within {:?}; the operation itself may go on", self.limit);
+        let Some(source) = source else { return Error::new(ErrorKind::Timeout, message) };
+        let operating = subject(&source);
+        let seen = operating.as_ref().and_then(|operating| operating.seen());
+        if let Some(status) = seen {
+            message.push_str(&format!("; the job was last seen {status}"));
         }
+        let mut error = Error::new(ErrorKind::Timeout, message);
+        if let Some(status) = seen {
+            error = error.with_job_status(status);
+        }
+        if let Some(JobStatus::Restarting | JobStatus::Failing) = seen {
+            error = error.with_hint("`job_exceptions` tells what goes wrong in it");
+        }
+        if let Some(operating) = operating {
+            error = operating.name_in(error);
+        }
+        let_go(source, LetGo::Dropped);
+        error
     }
 }
 

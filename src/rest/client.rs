@@ -348,8 +348,17 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
             about_job("waiting for the result of job", job_id).reading(),
             |api, operating| async move {
                 let mut suspended_since = None;
+                let mut runs = false;
                 loop {
-                    turn.next(&operating).await;
+                    let listed = turn.next(&operating).await;
+                    if runs && listed.is_none() {
+                        let status = api.job_status(&operating, job_id).await?;
+                        operating.saw(status);
+                        operating.enter(operation::Phase::Polling);
+                        if !status.is_terminal() {
+                            continue;
+                        }
+                    }
                     let call = Call::new(&endpoint::JOB_RESULT, &[&job_id], "the result of a job");
                     let answer: JobExecutionResultResponse = api.get(&operating, call).await?;
                     operating.enter(operation::Phase::Polling);
@@ -357,10 +366,15 @@ impl<Id: fmt::Debug + Send + Sync> ClusterClient for RestClusterClient<Id> {
                         // What a JobManager that lost its leadership says of a job that goes on elsewhere.
                         Some(result) if result.application_status == ApplicationStatus::Unknown => {
                             let since = *suspended_since.get_or_insert_with(Instant::now);
+                            operating.saw(JobStatus::Suspended);
+                            runs = false;
                             suspended(since, api.retry.await_leader)?;
                         }
                         Some(result) => return Ok(result),
-                        None => suspended_since = None,
+                        None => {
+                            suspended_since = None;
+                            runs = true;
+                        }
                     }
                 }
             },

@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod config;
 mod connect;
 pub(crate) mod endpoint;
+mod follow;
 mod headers;
 mod inspect;
 pub(crate) mod leader;

@@ -1,4 +1,4 @@
-//! Savepoints, stops, checkpoints, disposals: triggered once, then followed until they are done.
+//! Savepoints, stops, checkpoints, disposals: triggered once. `follow` follows them until they are done.
 //!
 //! # Exactly once
 //! The trigger's id is chosen before the first attempt, and the cluster answers a repeated id with the first one's
@@ -27,12 +27,11 @@ use crate::job::{Acknowledge, JobStatus};
 use crate::pending::operation::Operating;
 use crate::rest::endpoint::{self, Endpoint};
 use crate::rest::messages::{
-    AsynchronousOperationInfo, CheckpointInfo, CheckpointTriggerRequest, ConfigurationEntry, JobStatusInfo,
-    SavepointDisposalRequest, SavepointInfo, SavepointTriggerRequest, StopWithSavepointRequest,
-    TriggerResponse,
+    CheckpointInfo, CheckpointTriggerRequest, ConfigurationEntry, JobStatusInfo, SavepointDisposalRequest,
+    SavepointInfo, SavepointTriggerRequest, StopWithSavepointRequest, TriggerResponse,
 };
-use crate::rest::operation::{AsynchronousOperationResult, Operation, QueueStatusId};
-use crate::rest::request::{Api, Call, Tries, unknown};
+use crate::rest::operation::{AsynchronousOperationResult, Operation};
+use crate::rest::request::{Api, Call, Tries};
 use crate::savepoint::{CheckpointType, OperationStatus, SavepointFormatType};
 
 /// What a savepoint is taken for.
@@ -144,28 +143,13 @@ impl Api {
             triggered => triggered?,
         }
         operating.follow()?;
-        match self.follow_savepoint(operating, order.job_id, order.trigger_id, order.kind()).await {
+        let (job_id, trigger_id) = (order.job_id, order.trigger_id);
+        let looking = || self.savepoint_status(operating, job_id, trigger_id, order.kind());
+        match self.follow(operating, job_id, looking).await {
             Err(error) if error.kind() == ErrorKind::OperationLost => {
                 self.find_lost_savepoint(operating, order, since, error).await
             }
             followed => followed,
-        }
-    }
-
-    pub(crate) async fn follow_savepoint(
-        &self,
-        operating: &Operating,
-        job_id: JobId,
-        trigger_id: TriggerId,
-        kind: AsyncOperation,
-    ) -> Result<String> {
-        let mut looks = 0;
-        loop {
-            let status = self.savepoint_status(operating, job_id, trigger_id, kind).await;
-            if let Some(path) = ended(status.map_err(lost_sight)?)? {
-                return Ok(path);
-            }
-            self.between_looks(operating, &mut looks).await;
         }
     }
 
@@ -181,7 +165,8 @@ impl Api {
         self.result_of::<SavepointInfo>(operating, call).await?.into_status(kind)
     }
 
-    /// The server forgot the operation, so only what it did can be looked for: a savepoint in the job's history.
+    /// The server forgot the operation, or does not end it although the job has ended, so only what it did can be looked
+    /// for: a savepoint in the job's history.
     ///
     /// For a stop, a job that has finished by now is proof that the savepoint was made: a stop's are told from others. A
     /// savepoint may have been taken by somebody else meanwhile, so a find is told but not taken for ours.
@@ -214,11 +199,22 @@ impl Api {
             .filter(fits)
             .filter_map(|savepoint| savepoint.external_path)
             .collect::<Vec<_>>();
+        let stop = matches!(order.purpose, Purpose::Stop { .. });
         let (Some(path), true) = (paths.pop(), paths.is_empty()) else {
-            return Err(lost);
+            return Err(match lost.job_status() {
+                // A job that was stopped has its savepoint, wherever that is.
+                Some(status) if paths.is_empty() && !(stop && status == JobStatus::Finished) => {
+                    let message = format!(
+                        "the job is {status}, and its history has no such savepoint, though the cluster says that one \
+                         is still being taken"
+                    );
+                    Error::new(ErrorKind::SavepointFailed, message).with_job_status(status).with_source(lost)
+                }
+                _ => lost,
+            });
         };
-        let stopped = matches!(order.purpose, Purpose::Stop { .. })
-            && matches!(self.job_status(operating, order.job_id).await, Ok(JobStatus::Finished));
+        let stopped =
+            stop && matches!(self.job_status(operating, order.job_id).await, Ok(JobStatus::Finished));
         if stopped {
             return Ok(path);
         }
@@ -257,14 +253,7 @@ impl Api {
         let status = &endpoint::CHECKPOINT_STATUS;
         self.trigger::<CheckpointInfo>(operating, &call, status, job_id, trigger_id).await?;
         operating.follow()?;
-        let mut looks = 0;
-        loop {
-            let status = self.checkpoint_status(operating, job_id, trigger_id).await;
-            if let Some(number) = ended(status.map_err(lost_sight)?)? {
-                return Ok(number);
-            }
-            self.between_looks(operating, &mut looks).await;
-        }
+        self.follow(operating, job_id, || self.checkpoint_status(operating, job_id, trigger_id)).await
     }
 
     pub(crate) async fn checkpoint_status(
@@ -341,43 +330,6 @@ impl Api {
                 followed => return followed,
             }
         }
-    }
-
-    async fn follow_operation(
-        &self,
-        operating: &Operating,
-        status: &'static Endpoint,
-        trigger_id: TriggerId,
-        kind: AsyncOperation,
-    ) -> Result<Acknowledge> {
-        let mut looks = 0;
-        loop {
-            let call = Call::new(status, &[&trigger_id], "the status of an operation");
-            let answer =
-                self.result_of::<AsynchronousOperationInfo>(operating, call).await.map_err(lost_sight)?;
-            if let Some(done) = ended(answer.into_status(kind)?)? {
-                return Ok(done);
-            }
-            self.between_looks(operating, &mut looks).await;
-        }
-    }
-
-    /// How far an operation is. Once that was told, a cluster that is to end waits for it no longer.
-    async fn result_of<T: DeserializeOwned>(
-        &self,
-        operating: &Operating,
-        call: Call<'_>,
-    ) -> Result<AsynchronousOperationResult<T>> {
-        let path = call.path.clone();
-        let answer = self.get::<AsynchronousOperationResult<T>>(operating, call).await;
-        let told = match &answer {
-            Ok(answer) => answer.status.id == QueueStatusId::Completed,
-            Err(error) => error.kind() == ErrorKind::OperationLost,
-        };
-        if told {
-            self.unread.forget(&path);
-        }
-        answer
     }
 
     /// Sends a trigger that carries our own id until it has surely arrived once.
@@ -466,24 +418,7 @@ pub(crate) fn ended_or_unknown(status: JobStatus, not_found: Error) -> Error {
         return not_found;
     }
     let message = format!("the job has ended: it is {status}");
-    Error::new(ErrorKind::JobAlreadyTerminal, message).with_source(not_found)
-}
-
-/// The end of an operation, if it has come.
-fn ended<T>(status: OperationStatus<T>) -> Result<Option<T>> {
-    match status {
-        OperationStatus::InProgress => Ok(None),
-        OperationStatus::Completed(value) => Ok(Some(value)),
-        OperationStatus::Failed(error) => Err(error),
-    }
-}
-
-/// The cluster took the operation, and then did not say what became of it.
-fn lost_sight(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::OperationLost => error,
-        _ => unknown("the cluster has taken this, and it is not known what became of it", error),
-    }
+    Error::new(ErrorKind::JobAlreadyTerminal, message).with_job_status(status).with_source(not_found)
 }
 
 /// A path is given as `/a`, `file:/a` or `file:///a` and answered as `file:/a`.

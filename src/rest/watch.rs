@@ -3,7 +3,8 @@
 //! Each operation that waits for a job holds a [`Turn`]. One driver, running as long as there are turns, asks the
 //! cluster which of their jobs have ended, with one `GET /jobs/overview` for all of them, and gives those a turn to
 //! fetch their result. A single job is not looked for in a list of ten thousand: it gets its turn every round, and
-//! its own request is the look.
+//! its own request is the look: for its result first, which may be there, then for its state, which the result of a job
+//! that runs does not tell.
 //!
 //! # The protocol
 //! Turns, driver and its waker are under one mutex. A turn enters before it is first awaited and leaves when it is
@@ -48,6 +49,8 @@ struct State {
 struct Waiting {
     number: u64,
     due: bool,
+    /// What the list of all jobs says of its job, if that is why it is due.
+    listed: Option<JobStatus>,
     waker: Option<Waker>,
     /// Told what is seen of its job.
     operating: Option<Arc<Operating>>,
@@ -71,6 +74,7 @@ impl Watch {
         state.turns.entry(job_id).or_default().push(Waiting {
             number,
             due: false,
+            listed: None,
             waker: None,
             operating: None,
         });
@@ -99,13 +103,18 @@ impl Watch {
         }
     }
 
-    /// Gives a turn to all that wait for a job of which `due` is true.
-    fn call(&self, due: impl Fn(&JobId) -> bool) {
+    /// Gives a turn to all that wait for a job: those that have ended by this list and those that are not in it, or all.
+    fn call(&self, list: Option<&HashMap<JobId, JobStatus>>) {
         let mut wakers = Vec::new();
         let mut state = lock(&self.state);
-        for (_, waiting) in state.turns.iter_mut().filter(|(job_id, _)| due(job_id)) {
+        for (job_id, waiting) in &mut state.turns {
+            let listed = list.and_then(|list| list.get(job_id)).copied();
+            if listed.is_some_and(|status| !status.is_terminal()) {
+                continue;
+            }
             for waiting in waiting {
                 waiting.due = true;
+                waiting.listed = listed;
                 wakers.extend(waiting.waker.take());
             }
         }
@@ -115,11 +124,12 @@ impl Watch {
 }
 
 impl Turn {
-    /// Completes when it is worth looking at the job, for this operation.
+    /// Completes when it is worth looking at the job, for this operation; with the job's state, if a list of all jobs has
+    /// just told it.
     pub(crate) fn next<'a>(
         &'a mut self,
         operating: &'a Arc<Operating>,
-    ) -> impl Future<Output = ()> + Send + 'a {
+    ) -> impl Future<Output = Option<JobStatus>> + Send + 'a {
         Next(self, operating)
     }
 }
@@ -127,18 +137,18 @@ impl Turn {
 struct Next<'a>(&'a Turn, &'a Arc<Operating>);
 
 impl Future for Next<'_> {
-    type Output = ();
+    type Output = Option<JobStatus>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<JobStatus>> {
         let Self(Turn { watch, job_id, number }, operating) = &*self;
         let mut state = lock(&watch.state);
         let waiting =
             state.turns.get_mut(job_id).into_iter().flatten().find(|waiting| waiting.number == *number);
         let Some(waiting) = waiting else {
-            return Poll::Ready(());
+            return Poll::Ready(None);
         };
         if std::mem::take(&mut waiting.due) {
-            return Poll::Ready(());
+            return Poll::Ready(waiting.listed.take());
         }
         let old = waiting.waker.replace(context.waker().clone());
         waiting.operating.get_or_insert_with(|| Arc::clone(operating));
@@ -187,7 +197,7 @@ async fn drive(watch: Arc<Watch>, api: Arc<Api>, operating: Arc<Operating>) -> R
         let jobs = lock(&watch.state).turns.len();
         if jobs == 1 {
             last_list = Duration::ZERO;
-            watch.call(|_| true);
+            watch.call(None);
         } else if jobs > 1 {
             let mut tries = Tries::new();
             let call = Call::new(&endpoint::JOBS, &[], "a list of jobs");
@@ -200,12 +210,12 @@ async fn drive(watch: Arc<Watch>, api: Arc<Api>, operating: Arc<Operating>) -> R
                         overview.jobs.into_iter().map(|job| (job.jid, job.state)).collect();
                     watch.tell(&running);
                     // One that is SUSPENDED is waited for as long as its own wait allows.
-                    watch.call(|job_id| running.get(job_id).is_none_or(|state| state.is_terminal()));
+                    watch.call(Some(&running));
                 }
                 // Each request for a result has its own retries and says its own error.
                 Err(_) => {
                     last_list = Duration::ZERO;
-                    watch.call(|_| true);
+                    watch.call(None);
                 }
             }
         }

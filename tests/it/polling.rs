@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flink_client::{
-    ClusterClient, FixedWaitStrategy, JobId, JobStatus, Pending, Phase, RestClusterClient, Runtime,
-    SavepointFormatType, StandaloneClusterId, WaitStrategy,
+    ClusterClient, ErrorKind, FixedWaitStrategy, JobId, JobStatus, Pending, Phase, RestClusterClient,
+    Runtime, SavepointFormatType, StandaloneClusterId, WaitStrategy,
 };
 
 use crate::support::{Reply, ScriptedServer, client, eager, until};
@@ -34,6 +34,9 @@ impl Jobs {
                 return Reply::json(200, format!(r#"{{"jobs":[{}]}}"#, jobs.join(",")));
             }
             let id: JobId = request.path().split('/').nth(2).unwrap().parse().unwrap();
+            if request.path().ends_with("/status") {
+                return Reply::json(200, format!(r#"{{"status":"{}"}}"#, state(&id)));
+            }
             Reply::json(
                 200,
                 match state(&id) {
@@ -120,9 +123,15 @@ fn a_job_that_is_watched_alone_is_not_looked_for_in_a_list() {
     // A second wait for the same job is no second job.
     let again = jobs.client.job_result(jobs.ids[1]);
     until("some rounds", || (jobs.server.lines().len() > 10).then_some(()));
+    // Its result does not tell how a job is that runs; its state does.
+    let progress = until("its state", || wait.progress().filter(|progress| progress.job_status.is_some()));
+    assert_eq!(progress.job_status, Some(JobStatus::Running));
     jobs.end(&jobs.ids);
     assert!(wait.wait().unwrap().is_success() && again.wait().unwrap().is_success());
-    assert_eq!(jobs.counts().into_keys().collect::<Vec<_>>(), [result(&jobs.ids[1])]);
+    let counts = jobs.counts();
+    let (result, status) = (result(&jobs.ids[1]), format!("GET /jobs/{}/status", jobs.ids[1]));
+    assert_eq!(counts.keys().collect::<Vec<_>>(), [&result, &status]);
+    assert_eq!(counts[&result], 2 * 2, "each wait asks for the result at first and at last");
 }
 
 #[test]
@@ -212,4 +221,26 @@ fn a_poll_that_fails_in_transport_is_repeated_within_the_operation() {
     let path = client.trigger_savepoint(JobId::random(), None, SavepointFormatType::Canonical).wait();
     assert_eq!(path.unwrap(), "file:/sp");
     assert_eq!(server.lines().iter().filter(|line| line.starts_with("POST")).count(), 1);
+}
+
+#[test]
+fn a_wait_that_is_given_up_tells_how_its_job_was_seen_last() {
+    let server = ScriptedServer::deciding(|request| match request.path().ends_with("/status") {
+        true => Reply::json(200, r#"{"status":"RESTARTING"}"#),
+        false => Reply::json(200, r#"{"status":{"id":"IN_PROGRESS"}}"#),
+    });
+    let client = client(eager(&server.url()));
+    let job = JobId::random();
+    let wait = client.job_result(job);
+    let seen = || wait.progress().filter(|progress| progress.job_status.is_some());
+    until("a look at its state", seen);
+    let error = wait.timeout(Duration::ZERO).wait().unwrap_err();
+    assert_eq!((error.kind(), error.job_status()), (ErrorKind::Timeout, Some(JobStatus::Restarting)));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "waiting for the result of job {job}: no result within 0ns; the operation itself may go on; the job was last \
+             seen RESTARTING; `job_exceptions` tells what goes wrong in it"
+        )
+    );
 }

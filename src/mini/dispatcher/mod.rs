@@ -25,6 +25,7 @@ use crate::ids::{ApplicationId, IntermediateDataSetId, JobId, JobVertexId, Trigg
 use crate::job::{JobStatus, JobStatusMessage};
 use crate::job_result::JobResult;
 use crate::pending::Pending;
+use crate::pending::operation::Operating;
 use crate::savepoint::ClaimMode;
 
 /// The dispatcher of a cluster. Cheap to clone; keeps no cluster open.
@@ -102,6 +103,15 @@ impl Dispatcher {
 
     pub(crate) fn job_status(&self, id: JobId) -> Answer<JobStatus> {
         self.look(id, |job, _| job.status)
+    }
+
+    /// Tells an operation the state of its job, now and whenever that changes.
+    pub(crate) fn tell(&self, id: JobId, operating: &Arc<Operating>) {
+        self.core.act(|state, _| {
+            if let Some(job) = state.jobs.get_mut(&id) {
+                job.tell(operating);
+            }
+        });
     }
 
     pub(crate) fn job_details(&self, id: JobId) -> Answer<JobDetails> {

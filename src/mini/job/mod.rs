@@ -9,7 +9,7 @@ pub(crate) mod submit;
 pub(crate) mod views;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 pub(crate) use self::checkpoint::Checkpoints;
 pub(crate) use self::ended::forget;
@@ -24,6 +24,7 @@ use crate::ids::{ApplicationId, JobId};
 use crate::job::JobStatus;
 use crate::job_result::JobResult;
 use crate::pending::Promise;
+use crate::pending::operation::Operating;
 
 pub(crate) struct Job {
     pub(crate) id: JobId,
@@ -50,6 +51,8 @@ pub(crate) struct Job {
     pub(crate) result_waiters: Vec<Promise<Answer<JobResult>>>,
     pub(crate) initialization_waiters: Vec<submit::Waiter>,
     pub(crate) cancel_waiters: Vec<Promise<Answer<()>>>,
+    /// Clients' operations that are told each state.
+    watchers: Vec<Weak<Operating>>,
 }
 
 /// One vertex as it runs now.
@@ -126,6 +129,7 @@ impl Job {
             result_waiters: Vec::new(),
             initialization_waiters: Vec::new(),
             cancel_waiters: Vec::new(),
+            watchers: Vec::new(),
             graph: Arc::new(graph),
         }
     }
@@ -136,6 +140,14 @@ impl Job {
         effects.changes.push(JobStatusChange { job_id: self.id, from: self.status, to: status });
         self.status = status;
         self.timestamps.insert(status, effects.now);
+        self.watchers.retain(|watcher| watcher.upgrade().map(|watcher| watcher.saw(status)).is_some());
+    }
+
+    /// Tells an operation the job's state, now and whenever it changes.
+    pub(crate) fn tell(&mut self, watcher: &Arc<Operating>) {
+        watcher.saw(self.status);
+        self.watchers.retain(|watcher| watcher.strong_count() > 0);
+        self.watchers.push(Arc::downgrade(watcher));
     }
 
     pub(crate) fn started_at(&self) -> i64 {

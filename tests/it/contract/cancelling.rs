@@ -68,6 +68,20 @@ pub(crate) fn a_job_whose_savepoint_is_being_taken_is_cancelled(t: &dyn Target) 
     }
 }
 
+/// However Flink ends it, or does not.
+pub(crate) fn a_savepoint_that_is_followed_fails_with_its_job(t: &dyn Target) {
+    let job = Job::running(t, "Stateful", &["--snapshot-millis", "10000"]);
+    let folder = directory(t, "cancelled-with-its-job");
+    let saving = job.client.trigger_savepoint(*job, Some(&folder), SavepointFormatType::Canonical);
+    until("the savepoint in the statistics", || {
+        (job.client.checkpoints(*job).done().counts.in_progress > 0).then_some(())
+    });
+    job.client.cancel(*job).done();
+    let error = saving.refused(ErrorKind::SavepointFailed);
+    names(&error, *job);
+    assert!(error.trigger_id().is_some());
+}
+
 pub(crate) fn cancelling_one_job_leaves_the_others(t: &dyn Target) {
     let (one, other) = (Job::running(t, "Stateful", &[]), Job::running(t, "Stateful", &[]));
     one.client.cancel(*one).done();

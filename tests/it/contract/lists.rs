@@ -19,6 +19,7 @@ macro_rules! contract_tests {
                 a_finished_job_cannot_be_cancelled
                 a_failed_job_cannot_be_cancelled
                 a_job_whose_savepoint_is_being_taken_is_cancelled
+                a_savepoint_that_is_followed_fails_with_its_job
                 cancelling_one_job_leaves_the_others
             ]
             checkpoints: [
@@ -95,6 +96,7 @@ macro_rules! contract_tests {
                 a_failed_job_has_no_execution_result
                 what_went_wrong_in_a_job_is_told_latest_first
                 a_job_that_restarts_says_why
+                a_wait_that_is_given_up_tells_the_jobs_last_state
                 restarts_that_are_used_up_fail_the_job_with_its_last_cause
                 a_cancelled_job_is_a_result_and_no_execution_result
                 a_job_cancelled_while_it_restarts_is_cancelled

@@ -82,6 +82,18 @@ pub(crate) fn a_job_that_restarts_says_why(t: &dyn Target) {
     assert_eq!(job.status(), JobStatus::Restarting);
 }
 
+pub(crate) fn a_wait_that_is_given_up_tells_the_jobs_last_state(t: &dyn Target) {
+    let job = Job::restarting(t);
+    let wait = job.client.job_result(*job);
+    let seen = || wait.progress().filter(|progress| progress.job_status == Some(JobStatus::Restarting));
+    let progress = until("the job's state", seen);
+    assert!(progress.to_string().contains("RESTARTING"), "{progress}");
+    let error = wait.timeout(std::time::Duration::from_millis(1)).refused(ErrorKind::Timeout);
+    names(&error, *job);
+    assert_eq!(error.job_status(), Some(JobStatus::Restarting));
+    assert!(error.to_string().contains("last seen RESTARTING"), "{error}");
+}
+
 pub(crate) fn restarts_that_are_used_up_fail_the_job_with_its_last_cause(t: &dyn Target) {
     let arguments = ["--records", "2", "--restarts", "2", "--restart-delay-millis", "1"];
     let job = Job::submitted(t, "Failing", &arguments);

@@ -1,13 +1,16 @@
 //! Savepoints, stops, checkpoints, disposals, cancels.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flink_client::{
-    CheckpointType, ClusterClient, ErrorKind, FixedWaitStrategy, SavepointFormatType::Canonical, TriggerId,
+    CheckpointType, ClusterClient, ErrorKind, FixedWaitStrategy, JobStatus, SavepointFormatType::Canonical,
+    TriggerId,
 };
 
 use super::{JOB, LONG, job, jobs, lines, lost, no_operation, ok, playing, refused, status, unknown_job};
-use crate::support::{Reply, ScriptedServer, client as client_of, eager};
+use crate::support::{Reply, ScriptedServer, client as client_of, eager, until};
 
 const POST: &str = "POST /jobs/5f000000000000000000000000000001/savepoints";
 const STATUS: &str = "GET /jobs/5f000000000000000000000000000001/savepoints/:id";
@@ -258,4 +261,95 @@ fn a_savepoint_of_a_job_that_is_not_there_says_so() {
     let (_server, client) = playing([taken(), failed(), status("FINISHED")]);
     let error = client.trigger_savepoint(job(), None, Canonical).wait().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::JobAlreadyTerminal);
+}
+
+/// A cluster that says for ever that an operation goes on, though its job is in this state.
+fn endless(state: &'static str, entries: Vec<String>) -> (ScriptedServer, super::Client) {
+    let server = ScriptedServer::deciding(move |request| {
+        match (&*request.method, request.path().rsplit('/').next()) {
+            ("POST", _) => taken(),
+            (_, Some("status")) if state.is_empty() => unknown_job(),
+            (_, Some("status")) => status(state),
+            (_, Some("checkpoints")) if state.is_empty() => unknown_job(),
+            (_, Some("checkpoints")) => history(&entries),
+            _ => in_progress(),
+        }
+    });
+    let client = client_of(eager(&server.url()));
+    (server, client)
+}
+
+#[test]
+fn an_operation_that_does_not_end_though_its_job_has_is_given_up_and_looked_for() {
+    let (others, its) = (savepoint(6, "SAVEPOINT"), savepoint(7, "SYNC_SAVEPOINT"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (server, client) = endless("CANCELED", vec![]);
+            let error = client.trigger_savepoint(job(), Some("/sp"), Canonical).wait().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::SavepointFailed, "{error}");
+            assert_eq!((error.job_id(), error.job_status()), (Some(job()), Some(JobStatus::Canceled)));
+            assert!(
+                error.trigger_id().is_some() && error.to_string().contains("the job is CANCELED"),
+                "{error}"
+            );
+            let lines = lines(&server);
+            let last = lines.iter().rposition(|line| line == &format!("GET /jobs/{JOB}/status"));
+            let after = lines.iter().skip(last.unwrap()).filter(|line| *line == STATUS).count();
+            assert!(after > 1, "it is asked for again after its job was seen to have ended: {after}");
+        });
+        scope.spawn(|| {
+            // It may be the one, and may be somebody else's.
+            let (_server, client) = endless("FAILED", vec![others.clone()]);
+            let error = client.trigger_savepoint(job(), Some("/sp"), Canonical).wait().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::OperationLost, "{error}");
+            assert_eq!(error.savepoint_path(), Some("file:/sp/savepoint-6"));
+        });
+        scope.spawn(|| {
+            let (_server, client) = endless("FINISHED", vec![others.clone(), its.clone()]);
+            let path = client.stop_with_savepoint(job(), false, Some("/sp"), Canonical).wait().unwrap();
+            assert_eq!(path, "file:/sp/savepoint-7");
+        });
+        scope.spawn(|| {
+            let (_server, client) = endless("FINISHED", vec![others.clone()]);
+            let error = client.stop_with_savepoint(job(), false, Some("/sp"), Canonical).wait().unwrap_err();
+            assert_eq!(
+                error.kind(),
+                ErrorKind::OperationLost,
+                "a finished job may be a stopped one: {error}"
+            );
+        });
+        scope.spawn(|| {
+            let (_server, client) = endless("", vec![]);
+            let error = client.trigger_checkpoint(job(), CheckpointType::Full).wait().unwrap_err();
+            assert_eq!((error.kind(), error.job_status()), (ErrorKind::OperationLost, None), "{error}");
+            assert!(error.to_string().contains("does not know the job"), "{error}");
+        });
+    });
+}
+
+#[test]
+fn an_operation_goes_on_for_as_long_as_its_job_does_and_tells_the_jobs_state() {
+    let looks = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&looks);
+    let server = ScriptedServer::deciding(move |request| {
+        match (&*request.method, request.path().rsplit('/').next()) {
+            ("POST", _) => taken(),
+            (_, Some("status")) => {
+                counted.fetch_add(1, Ordering::SeqCst);
+                status("RUNNING")
+            }
+            _ if counted.load(Ordering::SeqCst) > 20 => done(),
+            _ => in_progress(),
+        }
+    });
+    let client = client_of(eager(&server.url()));
+    let saving = client.trigger_savepoint(job(), Some("/sp"), Canonical);
+    let seen = || {
+        saving
+            .progress()
+            .and_then(|progress| progress.job_status)
+            .or_else(|| saving.is_done().then_some(JobStatus::Running))
+    };
+    assert_eq!(until("a look at the job", seen), JobStatus::Running);
+    assert_eq!(saving.wait().unwrap(), "file:/sp/savepoint-1");
 }

@@ -207,6 +207,7 @@ fn scenes() -> Vec<(&'static str, MakeScene)> {
         ("waiting for results", |runtime| {
             let server = ScriptedServer::deciding(|request| match request.path() {
                 "/jobs/overview" => Reply::json(200, JOBS),
+                path if path.ends_with("/status") => Reply::json(200, r#"{"status":"RUNNING"}"#),
                 _ => Reply::json(200, r#"{"status":{"id":"IN_PROGRESS"}}"#),
             });
             let client = client(patient(&server.url(), runtime));
