@@ -136,14 +136,17 @@ impl<T> Cell<T> {
         Poll::Pending
     }
 
-    /// Makes `waiter` the one to wake; false if the result is there already.
+    /// Makes `waiter` the one to wake; false if the result is there already. One that leaves before stays registered:
+    /// to finish it then does nothing.
     pub(crate) fn await_by(&self, waiter: &Arc<Waiter>) -> bool {
-        self.set_taker(|| Taker::Waiter(Arc::clone(waiter)))
-    }
-
-    /// Undoes [`await_by`](Self::await_by): the waiter has gone and the handle is back with its owner.
-    pub(crate) fn hand_back(&self) {
-        self.set_taker(|| Taker::Handle);
+        let mut state = lock(&self.state);
+        if !matches!(state.outcome, Outcome::Empty) {
+            return false;
+        }
+        let old = mem::replace(&mut state.taker, Taker::Waiter(Arc::clone(waiter)));
+        drop(state);
+        drop(old);
+        true
     }
 
     /// Takes the result, or else makes `node` the one to get it as its source number `index`.
@@ -169,17 +172,6 @@ impl<T> Cell<T> {
         drop(state);
         drop(old);
         result
-    }
-
-    fn set_taker(&self, taker: impl FnOnce() -> Taker<T>) -> bool {
-        let mut state = lock(&self.state);
-        if !matches!(state.outcome, Outcome::Empty) {
-            return false;
-        }
-        let old = mem::replace(&mut state.taker, taker());
-        drop(state);
-        drop(old);
-        true
     }
 }
 

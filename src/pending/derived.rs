@@ -71,7 +71,7 @@ where
 fn derive_or<S, U, F>(
     pending: Pending<S>,
     function: F,
-    done: impl FnOnce(&Keep, F, Result<S>) -> Pending<U>,
+    done: impl FnOnce(Keep, F, Result<S>) -> Pending<U>,
 ) -> Pending<U>
 where
     S: Send + 'static,
@@ -79,11 +79,11 @@ where
     F: FnOnce(Result<S>) -> Answer<U> + Send + 'static,
 {
     let (source, keep) = match pending.into_repr() {
-        (Repr::Ready(outcome), keep) => return done(&keep, function, outcome),
+        (Repr::Ready(outcome), keep) => return done(keep, function, outcome),
         (Repr::Source(source), keep) => (source, keep),
     };
     if let Some(outcome) = source.cell().take() {
-        return done(&keep, function, outcome);
+        return done(keep, function, outcome);
     }
     let node: Arc<dyn Node> = Arc::clone(&source) as _;
     let derived = Arc::new(Derived {
@@ -101,7 +101,7 @@ where
     // It came just now, so nobody else knows of the node.
     let step = mem::replace(&mut lock(&derived.state).step, Step::Done);
     match step {
-        Step::Blocked { function, .. } => done(&keep, function, outcome),
+        Step::Blocked { function, .. } => done(keep, function, outcome),
         _ => Pending::failed(crate::pending::operation::closed()),
     }
 }
@@ -125,7 +125,7 @@ thread_local! {
 
 /// Runs `function` on this thread. A recursion (a function that continues a finished handle by itself, and so on) does
 /// so only to some depth, and then goes on from the callback lane with an empty stack.
-fn run_here<S, U, F>(keep: &Keep, function: F, outcome: Result<S>) -> Pending<U>
+fn run_here<S, U, F>(keep: Keep, function: F, outcome: Result<S>) -> Pending<U>
 where
     S: Send + 'static,
     U: Send + 'static,
@@ -139,13 +139,13 @@ where
     let answer = call(function, outcome);
     NESTING.set(nesting);
     match answer {
-        Answer::Result(result) => Pending::settled(result),
-        Answer::Link(pending) => pending,
+        Answer::Result(result) => Pending::settled_kept(result, keep),
+        Answer::Link(pending) => pending.kept_at_least(keep),
     }
 }
 
 /// A node whose step can run and is queued in the callback lane.
-fn queue<S, U, F>(keep: &Keep, function: F, outcome: Result<S>) -> Pending<U>
+fn queue<S, U, F>(keep: Keep, function: F, outcome: Result<S>) -> Pending<U>
 where
     S: Send + 'static,
     U: Send + 'static,
@@ -167,7 +167,7 @@ where
     U: Send + 'static,
     F: FnOnce() -> Result<U> + Send + 'static,
 {
-    queue(&Keep::One(runtime.clone()), move |_: Result<()>| Answer::Result(function()), Ok(()))
+    queue(Keep::One(runtime.clone()), move |_: Result<()>| Answer::Result(function()), Ok(()))
 }
 
 fn call<S, U>(function: impl FnOnce(Result<S>) -> Answer<U>, outcome: Result<S>) -> Answer<U> {

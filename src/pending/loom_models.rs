@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::loom::model::Builder;
 use ::loom::thread;
@@ -16,7 +16,10 @@ use crate::pending::Pending;
 use crate::pending::node::{Node, Place, Requests, Runnable, Sources, Subject, run, settle};
 use crate::pending::operation::{self, Operating, Scope};
 use crate::pending::waiter::{Claims, Waiter};
+use crate::runtime::lane::Lane;
 use crate::runtime::{Core, Runtime};
+
+const LONG: Duration = Duration::from_secs(3600);
 
 /// Explores every order with at most so many preemptions: three find all known bugs of such protocols, and the models
 /// with more than two parties would take hours without a bound.
@@ -434,7 +437,7 @@ fn a_limit_against_the_result() {
         let count = Count::new();
         let (promise, pending) = runtime.promise();
         let value = count.token();
-        let pending = pending.timeout(std::time::Duration::from_secs(3600));
+        let pending = pending.timeout(LONG);
         let core = Arc::clone(runtime.core());
         let timer = thread::spawn(move || core.timer().wake_first());
         let completer = thread::spawn(move || promise.complete(Ok(value)));
@@ -455,7 +458,7 @@ fn a_result_against_the_limit_being_set() {
         let runtime = Runtime::without_threads();
         let (promise, pending) = runtime.promise();
         let completer = thread::spawn(move || promise.complete(Ok(42)));
-        let limited = pending.timeout(std::time::Duration::from_secs(3600));
+        let limited = pending.timeout(LONG);
         assert_eq!(limited.wait().unwrap(), 42);
         completer.join().unwrap();
         assert_eq!(runtime.core().timer().len(), 0, "an entry was left behind");
@@ -497,74 +500,113 @@ fn a_worker_that_links_against_letting_go() {
     }
 }
 
+/// A runtime whose callback lane one thread of the model serves.
+struct Served {
+    runtime: Runtime,
+    lane: Arc<Lane>,
+    server: thread::JoinHandle<()>,
+}
+
+/// Whether a lane's thread that is on standby looks for itself, at whatever time, or only if it is told.
+#[derive(Clone, Copy)]
+enum Standby {
+    Looks,
+    IsTold,
+}
+
+impl Served {
+    fn new(standby: Standby) -> Self {
+        let runtime = Runtime::without_threads();
+        let lane = Arc::clone(runtime.core().lanes()[1]);
+        lane.join_in(matches!(standby, Standby::IsTold));
+        let serving = Arc::clone(&lane);
+        let server = thread::spawn(move || serving.take_until_shut_down());
+        Self { runtime, lane, server }
+    }
+
+    /// The waiting thread withdraws the function, or comes late: either puts the server on standby when it next finds
+    /// nothing.
+    fn with_a_waiter_that_came(standby: Standby) -> Self {
+        let served = Self::new(standby);
+        assert_eq!(served.runtime.spawn(|| Ok(1)).wait().unwrap(), 1);
+        served
+    }
+
+    /// Queues a function that nobody can run but the server. What it completes is seen by a wait that tells nobody.
+    fn queue(&self, n: u8) -> (Pending<()>, Pending<u8>) {
+        let (promise, found) = self.runtime.promise();
+        let queued = self.runtime.spawn(move || {
+            promise.complete(Ok(n));
+            Ok(())
+        });
+        (queued, found)
+    }
+
+    fn end(self) {
+        self.lane.shut_down();
+        self.server.join().unwrap();
+    }
+}
+
 #[test]
 fn steps_that_are_pushed_against_a_lane_that_is_shut_down() {
     explore(4, || {
-        let runtime = Runtime::without_threads();
-        let core = Arc::clone(runtime.core());
+        let served = Served::new(Standby::IsTold);
+        let core = Arc::clone(served.runtime.core());
         let runs = Arc::new(AtomicUsize::new(0));
-        let lane = Arc::clone(core.lanes()[1]);
-        lane.join_in();
-        let serving = Arc::clone(&lane);
-        let server = thread::spawn(move || serving.take_until_shut_down());
         let step =
             || Arc::new(Step { core: Arc::clone(&core), claimed: false.into(), runs: Arc::clone(&runs) });
         core.push(step());
         let (late, pusher) = (step(), Arc::clone(&core));
         let pusher = thread::spawn(move || pusher.push(late));
-        lane.shut_down();
+        served.end();
         pusher.join().unwrap();
-        server.join().unwrap();
         assert_eq!(runs.load(Ordering::SeqCst), 2, "a step was lost");
     });
 }
 
-/// The first function is withdrawn by its waiter, which puts the lane's thread on standby if that came for nothing. The
-/// second is then queued without a word, and nobody who waits would run it.
 #[test]
 fn a_step_that_was_told_to_nobody_is_found() {
     explore(3, || {
-        let runtime = Runtime::without_threads();
-        let lane = Arc::clone(runtime.core().lanes()[1]);
-        lane.join_in();
-        let serving = Arc::clone(&lane);
-        let server = thread::spawn(move || serving.take_until_shut_down());
-        assert_eq!(runtime.spawn(|| Ok(1)).wait().unwrap(), 1);
-        let (promise, found) = runtime.promise();
-        let second = runtime.spawn(move || {
-            promise.complete(Ok(2));
-            Ok(())
-        });
+        let served = Served::with_a_waiter_that_came(Standby::Looks);
+        let (queued, found) = served.queue(2);
         assert_eq!(found.wait().unwrap(), 2);
-        drop(second);
-        lane.shut_down();
-        server.join().unwrap();
+        drop(queued);
+        served.end();
     });
 }
 
-/// Two are queued at once: the first, of which nobody was told, must not be left behind by the telling of the second.
+/// Nobody asks for the first, which nobody was told of if the server was on standby. The second, if it finds that in the
+/// queue, tells of both; if not, that is taken already, and the second is in its place.
 #[test]
 fn a_second_step_tells_of_the_first() {
     explore(3, || {
-        let runtime = Runtime::without_threads();
-        let lane = Arc::clone(runtime.core().lanes()[1]);
-        lane.join_in();
-        let serving = Arc::clone(&lane);
-        let server = thread::spawn(move || serving.take_until_shut_down());
-        assert_eq!(runtime.spawn(|| Ok(1)).wait().unwrap(), 1);
-        let both: Vec<_> = (0..2)
-            .map(|n| {
-                let (promise, found) = runtime.promise();
-                drop(runtime.spawn(move || {
-                    promise.complete(Ok(n));
-                    Ok(())
-                }));
-                found
-            })
-            .collect();
-        let found: Vec<_> = both.into_iter().map(|found| found.wait().unwrap()).collect();
-        assert_eq!(found, [0, 1]);
-        lane.shut_down();
-        server.join().unwrap();
+        let served = Served::with_a_waiter_that_came(Standby::IsTold);
+        let (first, first_found) = served.queue(1);
+        let (second, second_found) = served.queue(2);
+        assert_eq!(first_found.wait().unwrap(), 1);
+        second.wait_timeout(LONG).expect("it has come").unwrap();
+        assert_eq!(second_found.wait().unwrap(), 2);
+        drop(first);
+        served.end();
     });
+}
+
+#[test]
+fn who_asks_for_a_result_and_does_not_run_it_tells_of_its_step() {
+    type Ask = fn(Pending<()>);
+    let ways: [Ask; 3] = [
+        |queued| queued.wait_timeout(LONG).expect("it has come").unwrap(),
+        |queued| ::loom::future::block_on(queued).unwrap(),
+        |queued| queued.timeout(LONG).wait().unwrap(),
+    ];
+    for ask in ways {
+        explore(3, move || {
+            let served = Served::with_a_waiter_that_came(Standby::IsTold);
+            let (queued, found) = served.queue(2);
+            ask(queued);
+            assert_eq!(found.wait().unwrap(), 2);
+            served.end();
+        });
+    }
 }

@@ -68,9 +68,11 @@ use crate::runtime::Runtime;
 ///   deep); on the thread that waits for this chain; or on a callback thread. Never on a request thread or the timer,
 ///   never under a lock of this crate.
 /// - A waiting thread runs steps of the chain that it waits for and nothing else. So a callback may call operations
-///   and wait for them, at any depth, with one callback thread. Two waits no design can save: waiting for a
-///   [`Promise`] that the waiting thread itself should complete, and waiting while holding a lock that a function of
-///   the same chain takes.
+///   and wait for them, at any depth, with one callback thread. Three waits no design can save: waiting for a
+///   [`Promise`] that the waiting thread itself should complete, waiting in a function for what comes of that very
+///   function, and waiting while holding a lock that a function of the same chain takes.
+/// - A function keeps its thread until it ends, a waiting one too. So what is behind a [`timeout`](Self::timeout) is
+///   left to the callback threads, unless the waiting thread is one.
 /// - Steps of one chain run in order; nothing is promised across chains.
 /// - A function that panics gives [`ErrorKind::Panicked`] with its message, and costs no thread.
 ///
@@ -183,7 +185,7 @@ impl<T: Send + 'static> Pending<T> {
     /// # Ok::<(), flink_client::Error>(())
     /// ```
     pub fn wait(self) -> Result<T> {
-        match self.block(None, Claims::Everything) {
+        match self.block(None, Claims::of_wait()) {
             Ok(result) => result,
             Err(_) => Err(Error::new(ErrorKind::Closed, "the result was taken elsewhere")),
         }
@@ -310,7 +312,20 @@ impl<T: Send + 'static> Pending<T> {
     }
 
     pub(crate) fn settled(result: Result<T>) -> Self {
-        Self { repr: Some(Repr::Ready(result)), keep: Keep::None }
+        Self::settled_kept(result, Keep::None)
+    }
+
+    /// A result that is there and goes on to have its functions run by the threads that it came from.
+    pub(crate) fn settled_kept(result: Result<T>, keep: Keep) -> Self {
+        Self { repr: Some(Repr::Ready(result)), keep }
+    }
+
+    /// One that knows of no threads goes on with these.
+    pub(crate) fn kept_at_least(mut self, keep: Keep) -> Self {
+        if matches!(self.keep, Keep::None) {
+            self.keep = keep;
+        }
+        self
     }
 
     pub(crate) fn from_source(source: Arc<dyn Source<T>>, runtime: Runtime) -> Self {
@@ -351,9 +366,7 @@ impl<T: Send + 'static> Pending<T> {
         let waiter = Waiter::new(claims);
         if source.cell().await_by(&waiter) {
             let node: Arc<dyn Node> = Arc::clone(source) as _;
-            if !waiter::wait_for(node, &waiter, deadline) {
-                source.cell().hand_back();
-            }
+            waiter::wait_for(node, &waiter, deadline);
         }
         self.take_if_done().ok_or(self)
     }

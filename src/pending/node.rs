@@ -10,7 +10,7 @@
 use std::sync::{Arc, Weak};
 
 use crate::error::Result;
-use crate::panics::caught;
+use crate::panics::{caught, drop_contained};
 use crate::pending::cell::{Cell, Completed};
 use crate::pending::operation::Operating;
 use crate::pending::waiter::Waiter;
@@ -144,7 +144,11 @@ pub(crate) fn run(node: Arc<dyn Node>) -> Option<Runnable> {
 pub(crate) fn discard<T: Send + 'static>(core: &Arc<Core>, result: Result<T>) {
     match result {
         Ok(value) => core.discard(value),
-        Err(error) => log::debug!("dropped unseen: {error}"),
+        Err(error) => {
+            log::debug!("dropped unseen: {error}");
+            // What caused it may be a caller's value.
+            drop_contained(error);
+        }
     }
 }
 

@@ -192,7 +192,10 @@ impl<T: Send + 'static> Pending<T> {
     /// the operation and carries its job and trigger ids, so that it can be taken up again. A function that was
     /// attached before the limit still runs when its outcome comes, so for its sake following goes on.
     ///
-    /// The limit is noticed by the timer's thread, which completes the handle but runs no function.
+    /// The limit is noticed by the timer's thread, which completes the handle but runs no function. A thread that waits
+    /// behind a limit runs no function from before it either, so as to be there when it passes: the callback threads do,
+    /// and if they are busy for longer than the limit, it passes. Only a callback thread that waits here runs them, and
+    /// then may overrun the limit.
     ///
     /// # Examples
     /// ```
@@ -226,7 +229,7 @@ impl<T: Send + 'static> Pending<T> {
 
     /// The result through a channel of capacity one, for [`crossbeam_channel::select!`].
     ///
-    /// The receiver gets exactly one message. Waiting at the channel does not run the chain's functions on the waiting
+    /// The receiver gets exactly one message. Dropping it lets nothing go: the operation runs to its end. Waiting at the channel does not run the chain's functions on the waiting
     /// thread, so in a callback prefer [`wait`](Self::wait) or [`as_completed`](Self::as_completed).
     ///
     /// # Examples

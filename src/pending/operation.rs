@@ -16,7 +16,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -513,6 +513,10 @@ impl<T: Send + 'static> Wake for Operation<T> {
 impl<T> Drop for Operation<T> {
     /// An operation that nothing can resume any more (its runtime was shut down) still answers.
     fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if matches!(state.step, Step::Done) {
+            return;
+        }
         if let Some((scope, number)) = &self.scope {
             scope.leave(number.load(Ordering::Relaxed));
         }

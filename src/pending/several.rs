@@ -63,6 +63,8 @@ impl<T: Send + 'static> Pending<T> {
 
     /// The first success; the others are let go. If all fail, one error that lists them, of the last one's kind.
     ///
+    /// A waiting thread that has begun a function of one handle hears of the others when that has ended.
+    ///
     /// Of nothing: an error at once.
     ///
     /// # Examples
@@ -84,6 +86,8 @@ impl<T: Send + 'static> Pending<T> {
     }
 
     /// The first outcome, success or failure; the others are let go.
+    ///
+    /// A waiting thread that has begun a function of one handle hears of the others when that has ended.
     ///
     /// Of nothing: an error at once.
     ///

@@ -45,7 +45,7 @@ enum Step<T> {
 
 pub(crate) fn limit<T: Send + 'static>(pending: Pending<T>, limit: Duration) -> Pending<T> {
     let (source, keep) = match pending.into_repr() {
-        (Repr::Ready(result), _) => return Pending::settled(result),
+        (Repr::Ready(result), keep) => return Pending::settled_kept(result, keep),
         (Repr::Source(source), keep) => (source, keep),
     };
     let node: Arc<dyn Node> = Arc::clone(&source) as _;
@@ -56,7 +56,7 @@ pub(crate) fn limit<T: Send + 'static>(pending: Pending<T>, limit: Duration) -> 
         state: Mutex::new(State { step: Step::Open, source: Arc::downgrade(&node), entry: None }),
     });
     if let Some(result) = source.cell().pass_to(Arc::clone(&timeout) as _, 0) {
-        return Pending::settled(result);
+        return Pending::settled_kept(result, keep);
     }
     let entry = timeout.core.timer().wake_at(after(limit), Waker::from(Arc::clone(&timeout)));
     if let Some(entry) = entry.and_then(|entry| timeout.keep_entry(entry)) {
@@ -142,7 +142,10 @@ impl<T: Send + 'static> Node for Timeout<T> {
         complete(&self.core, &self.cell, result)
     }
 
-    fn enlist(self: Arc<Self>, _waiter: &Arc<Waiter>, _requests: Requests, sources: &mut Sources) {
+    fn enlist(self: Arc<Self>, waiter: &Arc<Waiter>, _requests: Requests, sources: &mut Sources) {
+        if !waiter.accepts_limited() {
+            return self.core.tell();
+        }
         sources.extend(lock(&self.state).source.upgrade().map(|source| (source, Requests::Leave)));
     }
 

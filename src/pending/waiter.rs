@@ -48,8 +48,11 @@ enum Phase {
 /// What a waiting thread may run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claims {
-    /// An unlimited wait: requests and functions.
+    /// An unlimited wait on a callback thread: requests and functions.
     Everything,
+    /// An unlimited wait elsewhere: the same, but nothing that is behind a limit. A thread that is busy with it would
+    /// not notice the limit, and the lanes can run it; if they are too busy, the limit passes.
+    Unlimited,
     /// A limited wait on a callback thread: functions, which could otherwise never start. No request: cutting one
     /// at the caller's limit would change the operation.
     Functions,
@@ -58,6 +61,10 @@ pub(crate) enum Claims {
 }
 
 impl Claims {
+    pub(crate) fn of_wait() -> Self {
+        if current_place() == Some(Place::Callbacks) { Self::Everything } else { Self::Unlimited }
+    }
+
     pub(crate) fn of_limited_wait() -> Self {
         if current_place() == Some(Place::Callbacks) { Self::Functions } else { Self::Nothing }
     }
@@ -72,10 +79,15 @@ impl Waiter {
     /// Whether it runs steps of this place.
     pub(crate) fn accepts(&self, place: Place) -> bool {
         match place {
-            Place::Io => self.claims == Claims::Everything,
+            Place::Io => matches!(self.claims, Claims::Everything | Claims::Unlimited),
             Place::Callbacks => self.claims != Claims::Nothing,
             Place::Anywhere => true,
         }
+    }
+
+    /// Whether it runs what is behind a limit.
+    pub(crate) fn accepts_limited(&self) -> bool {
+        self.claims != Claims::Unlimited
     }
 
     /// Offers a runnable step; true if it needs to go nowhere else.
@@ -211,11 +223,11 @@ fn wait_limited<'a>(
 }
 
 /// Waits for `node`, whose cell has made `waiter` its taker.
-pub(crate) fn wait_for(node: Arc<dyn Node>, waiter: &Arc<Waiter>, deadline: Option<Instant>) -> bool {
+pub(crate) fn wait_for(node: Arc<dyn Node>, waiter: &Arc<Waiter>, deadline: Option<Instant>) {
     if waiter.claims == Claims::Nothing {
         node.core().tell();
     } else {
         enlist(node, waiter, Requests::Claim);
     }
-    waiter.run_until(deadline, false)
+    waiter.run_until(deadline, false);
 }

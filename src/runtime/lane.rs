@@ -3,8 +3,18 @@
 //! # The protocol
 //! Queue and counts are under one mutex. A thread that finds nothing counts itself `idle` and waits. Whoever queues a
 //! step wakes a thread for it or starts one, so that each queued step has a thread of its own that comes: `woken` counts
-//! those that were woken and have not come yet, and is never more than really come, since a thread is only woken while
-//! more are idle than have been.
+//! those that have been woken and have not come yet.
+//!
+//! It may count too few, never too many, so nobody relies on a thread that will not come. Of the idle threads some, say
+//! `up`, have left the condition variable (woken, or the time was up, or for no reason) and have yet to take the lock;
+//! the rest sleep. And some wakes, say `due`, have been counted under the lock, but are called only after it has been
+//! given up. What holds throughout is `woken <= up + min(due, asleep)`:
+//! - counting wakes adds to both `woken` and `due`, and stops at `idle`, which is `up + asleep`;
+//! - calling one moves a sleeper from `asleep` to `up`, and `due` falls by one; if none sleeps, the minimum is nought
+//!   before and after;
+//! - a sleeper that rises by itself adds to `up` what it takes from the minimum at most;
+//! - one that comes lowers `up`, and lowers `woken` as well, woken or not, unless that is nought already;
+//! - one that goes to sleep makes the right side no smaller.
 //!
 //! Where a program begins an operation and waits for it at once, the waiting thread runs the step itself, and a thread
 //! that was woken for it comes for nothing, or just before: as costly as the rest of such a call. So where waiters come
@@ -14,6 +24,7 @@
 //! the next look.
 
 use std::collections::VecDeque;
+use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -56,6 +67,9 @@ struct State {
     helped: bool,
     closing: bool,
     handles: Vec<JoinHandle<()>>,
+    /// In a model: who is on standby is found only by those who tell.
+    #[cfg(loom)]
+    timeless: bool,
 }
 
 impl Lane {
@@ -76,6 +90,8 @@ impl Lane {
                 helped: false,
                 closing: false,
                 handles: Vec::new(),
+                #[cfg(loom)]
+                timeless: false,
             }),
             changed: Condvar::new(),
         }
@@ -95,16 +111,16 @@ impl Lane {
         }
         let wakes = state.wakes();
         // One that was woken for the step before may be busy with that for long.
-        if state.queued() > state.idle && state.threads < state.limit && !state.closing {
-            self.start(&mut state);
-        }
-        if state.threads == 0 && (state.closing || state.limit > 0) {
-            let orphans = state.take_all();
-            drop(state);
-            return orphans.into_iter().for_each(settle_here);
-        }
+        let lacks_thread = state.queued() > state.idle && state.threads < state.limit && !state.closing;
+        let started = if lacks_thread { self.start(&mut state) } else { Ok(()) };
+        let nobody_comes = state.threads == 0 && (state.closing || state.limit > 0);
+        let orphans = if nobody_comes { state.take_all() } else { VecDeque::new() };
         drop(state);
+        if let Err(error) = started {
+            log::error!("cannot start a thread {}-N: {error}", self.name);
+        }
         self.wake(wakes);
+        orphans.into_iter().for_each(settle_here);
     }
 
     fn wake(&self, threads: usize) {
@@ -134,20 +150,17 @@ impl Lane {
     }
 
     /// Under the lock, so that shutting down finds either no thread or the handle of one.
-    fn start(self: &Arc<Self>, state: &mut State) {
+    fn start(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
         let name = format!("{}-{}", self.name, state.threads + 1);
         let lane = Arc::clone(self);
         let mut thread = thread::Builder::new().name(name);
         if let Some(bytes) = self.stack_size {
             thread = thread.stack_size(bytes);
         }
-        match thread.spawn(move || lane.serve()) {
-            Ok(handle) => {
-                state.threads += 1;
-                state.handles.push(handle);
-            }
-            Err(error) => log::error!("cannot start thread {}-{}: {error}", self.name, state.threads + 1),
-        }
+        let handle = thread.spawn(move || lane.serve())?;
+        state.threads += 1;
+        state.handles.push(handle);
+        Ok(())
     }
 
     fn serve(&self) {
@@ -201,9 +214,12 @@ impl Lane {
         self.changed.wait_timeout(state, STANDBY).unwrap_or_else(std::sync::PoisonError::into_inner).0
     }
 
-    /// In a model the time may pass before or after whatever the other threads do.
+    /// In a model the time may pass before or after whatever the other threads do, or never.
     #[cfg(loom)]
     fn stand_by<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        if state.timeless {
+            return wait(&self.changed, state);
+        }
         drop(state);
         loom::thread::yield_now();
         lock(&self.state)
@@ -215,10 +231,13 @@ impl Lane {
         lock(&self.state).pop()
     }
 
-    /// Makes a model's thread one of the lane's, which takes steps until the lane is shut down.
+    /// Makes a model's thread one of the lane's, which takes steps until the lane is shut down. `timeless`: on standby
+    /// no time passes for it.
     #[cfg(all(test, loom))]
-    pub(crate) fn join_in(&self) {
-        lock(&self.state).threads += 1;
+    pub(crate) fn join_in(&self, timeless: bool) {
+        let mut state = lock(&self.state);
+        state.threads += 1;
+        state.timeless = timeless;
     }
 
     #[cfg(all(test, loom))]

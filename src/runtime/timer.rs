@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -52,28 +53,31 @@ impl Timer {
         let key = (at, state.numbered);
         let earliest = state.entries.first_key_value().is_none_or(|(first, _)| key < *first);
         state.entries.insert(key, waker);
-        if state.handle.is_none() {
-            self.start(&mut state);
-        } else if earliest {
-            drop(state);
+        let started = if state.handle.is_none() { self.start(&mut state) } else { Ok(()) };
+        drop(state);
+        if let Err(error) = started {
+            // The entry stays, and the next delay tries again.
+            log::error!("cannot start thread flink-client-timer: {error}");
+        }
+        if earliest {
             self.changed.notify_one();
         }
         Some(Entry { timer: Arc::clone(self), key })
     }
 
     #[cfg(not(loom))]
-    fn start(self: &Arc<Self>, state: &mut State) {
+    fn start(self: &Arc<Self>, state: &mut State) -> io::Result<()> {
         let timer = Arc::clone(self);
-        match thread::Builder::new().name("flink-client-timer".into()).spawn(move || timer.serve()) {
-            Ok(handle) => state.handle = Some(handle),
-            // No thread can be had: the entry stays, and the next delay tries again.
-            Err(error) => log::error!("cannot start thread flink-client-timer: {error}"),
-        }
+        let thread = thread::Builder::new().name("flink-client-timer".into());
+        state.handle = Some(thread.spawn(move || timer.serve())?);
+        Ok(())
     }
 
     /// Models wake entries themselves, by [`wake_first`](Self::wake_first).
     #[cfg(loom)]
-    fn start(self: &Arc<Self>, _state: &mut State) {}
+    fn start(self: &Arc<Self>, _state: &mut State) -> io::Result<()> {
+        Ok(())
+    }
 
     #[cfg(all(test, loom))]
     pub(crate) fn wake_first(&self) {

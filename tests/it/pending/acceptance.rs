@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use flink_client::{ErrorKind, Pending, Runtime};
+use flink_client::{ErrorKind, Pending, Promise, Runtime};
 
 use super::support::{HANG, Tally, later, narrow, within};
 
@@ -218,6 +218,59 @@ fn g_a_waker_may_come_back_to_the_handle_that_wakes_it() {
         *reenters.0.lock().unwrap() = Some(pending);
         complete();
         assert_eq!(receiver.recv().unwrap(), 42);
+    });
+}
+
+#[test]
+fn g_a_waker_may_ask_about_its_handle_when_it_is_dropped() {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Wake, Waker};
+
+    struct Asks(Arc<Promise<u32>>, crossbeam_channel::Sender<bool>);
+
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            self.1.send(self.0.is_unwanted()).unwrap();
+        }
+    }
+
+    type Replace = (&'static str, fn(Pending<u32>) -> Option<Pending<u32>>, bool);
+    let ways: [Replace; 4] = [
+        (
+            "by another waker",
+            |mut pending| {
+                assert!(Pin::new(&mut pending).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                Some(pending)
+            },
+            false,
+        ),
+        ("by a wait", |pending| pending.wait_timeout(std::time::Duration::ZERO).err(), false),
+        ("by a function", |pending| Some(pending.map(|n| n)), false),
+        (
+            "by nobody",
+            |pending| {
+                drop(pending);
+                None
+            },
+            true,
+        ),
+    ];
+    within(HANG, move || {
+        for (way, replace, unwanted) in ways {
+            let (promise, mut pending) = narrow().promise();
+            let (told_at, told) = crossbeam_channel::bounded(1);
+            {
+                let waker = Waker::from(Arc::new(Asks(Arc::new(promise), told_at)));
+                assert!(Pin::new(&mut pending).poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            let _left = replace(pending);
+            assert_eq!(told.try_recv(), Ok(unwanted), "replaced {way}");
+        }
     });
 }
 

@@ -1,5 +1,6 @@
 //! Panics of a caller's code cost neither a thread nor a result.
 
+use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -8,10 +9,11 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use flink_client::{ErrorKind, Pending, Runtime};
+use flink_client::{Error, ErrorKind, Pending, Runtime};
 
 use super::support::{HANG, narrow, thread_name, within};
 
+#[derive(Debug)]
 struct PanicsWhenDropped;
 
 impl Drop for PanicsWhenDropped {
@@ -19,6 +21,14 @@ impl Drop for PanicsWhenDropped {
         panic!("dropped badly");
     }
 }
+
+impl fmt::Display for PanicsWhenDropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a cause")
+    }
+}
+
+impl std::error::Error for PanicsWhenDropped {}
 
 struct PanicsWhenWoken;
 
@@ -114,6 +124,11 @@ fn a_value_that_panics_when_it_is_dropped_unseen_costs_no_thread_and_no_other_re
         let limited = pending.timeout(Duration::from_millis(1));
         assert_eq!(limited.wait().map(std::mem::forget).unwrap_err().kind(), ErrorKind::Timeout);
         late.complete(Ok(PanicsWhenDropped));
+        // By a completer whose failure nobody sees: what caused that is a value, too.
+        let (promise, pending) = runtime.promise::<()>();
+        drop(pending);
+        let failure = Error::new(ErrorKind::Other, "caused badly").with_source(PanicsWhenDropped);
+        catch_unwind(AssertUnwindSafe(|| promise.complete(Err(failure)))).expect("completing does not panic");
         // By inspect, which panics as well.
         let inspected = runtime.spawn(|| Ok(PanicsWhenDropped)).inspect(|_| panic!("inspected badly"));
         let error = inspected.into_receiver().recv().unwrap().map(std::mem::forget).unwrap_err();

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use flink_client::{Pending, Runtime};
+use flink_client::{Error, ErrorKind, Pending, Runtime};
 
 use super::support::{HANG, gone, is_callback_thread, later, narrow, occupy, thread_name, within};
 
@@ -147,6 +147,55 @@ fn a_limited_wait_runs_functions_on_callback_threads_only() {
         });
         let (inner, outer) = in_callback.into_receiver().recv().unwrap().unwrap();
         assert_eq!(inner, outer);
+    });
+}
+
+#[test]
+fn a_thread_that_waits_behind_a_limit_is_not_kept_by_a_function_and_a_callback_thread_still_runs_it() {
+    within(HANG, || {
+        let runtime = narrow();
+        let busy = occupy(&runtime);
+        let (release, released) = crossbeam_channel::bounded::<()>(0);
+        let endless = runtime.spawn(move || released.recv().map_err(Error::other));
+        let error = endless.timeout(Duration::from_millis(1)).wait().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        drop(release);
+
+        // Whoever waits for what comes after the limit waits for the limit, too.
+        let queued = runtime.spawn(|| Ok(thread_name()));
+        let after = queued.timeout(Duration::from_millis(1)).or_else(|error| Ok(error.to_string()));
+        assert!(after.wait().unwrap().starts_with("no result within"));
+        drop(busy);
+
+        let inner = runtime.clone();
+        let in_callback = runtime.spawn(move || {
+            let own = inner.spawn(|| Ok(thread_name())).timeout(HANG).wait()?;
+            Ok((own, thread_name()))
+        });
+        let (inner, outer) = in_callback.into_receiver().recv().unwrap().unwrap();
+        assert_eq!(inner, outer);
+    });
+}
+
+#[test]
+fn a_function_attached_to_a_finished_handle_is_queued_where_the_handle_came_from() {
+    within(HANG, || {
+        let runtime = narrow();
+        let id = || thread::current().id();
+        let own = runtime.spawn(move || Ok(id())).into_receiver().recv().unwrap().unwrap();
+        let continued: [fn(Pending<()>) -> Pending<()>; 5] = [
+            |pending| pending,
+            |pending| pending.then(Ok),
+            |pending| pending.and_then(Pending::ready),
+            |pending| pending.timeout(HANG),
+            |pending| pending.then(Ok).timeout(HANG).map(|()| ()),
+        ];
+        for (way, continued) in continued.into_iter().enumerate() {
+            let (pending, complete) = later(&runtime, Ok(()));
+            complete();
+            let queued = continued(pending).then_queued(move |()| Ok(id()));
+            assert_eq!(queued.into_receiver().recv().unwrap().unwrap(), own, "{way}");
+        }
     });
 }
 
