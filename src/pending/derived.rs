@@ -113,7 +113,7 @@ where
     U: Send + 'static,
     F: FnOnce(Result<S>) -> Answer<U> + Send + 'static,
 {
-    derive_or(pending, function, queue)
+    derive_or(pending, function, |keep, function, outcome| queue(&keep, function, outcome))
 }
 
 /// How many functions that run at once, on their registering thread, may be nested in one another.
@@ -133,7 +133,7 @@ where
 {
     let nesting = NESTING.get();
     if nesting >= NESTED {
-        return queue(keep, function, outcome);
+        return queue(&keep, function, outcome);
     }
     NESTING.set(nesting + 1);
     let answer = call(function, outcome);
@@ -145,7 +145,7 @@ where
 }
 
 /// A node whose step can run and is queued in the callback lane.
-fn queue<S, U, F>(keep: Keep, function: F, outcome: Result<S>) -> Pending<U>
+fn queue<S, U, F>(keep: &Keep, function: F, outcome: Result<S>) -> Pending<U>
 where
     S: Send + 'static,
     U: Send + 'static,
@@ -167,7 +167,7 @@ where
     U: Send + 'static,
     F: FnOnce() -> Result<U> + Send + 'static,
 {
-    queue(Keep::One(runtime.clone()), move |_: Result<()>| Answer::Result(function()), Ok(()))
+    queue(&Keep::One(runtime.clone()), move |_: Result<()>| Answer::Result(function()), Ok(()))
 }
 
 fn call<S, U>(function: impl FnOnce(Result<S>) -> Answer<U>, outcome: Result<S>) -> Answer<U> {
