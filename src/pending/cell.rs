@@ -199,3 +199,33 @@ impl<T> State<T> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    struct Takes;
+
+    impl Receive<u8> for Takes {
+        fn receive(self: Arc<Self>, _index: usize, _outcome: Result<u8>) -> Option<Runnable> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_second_completion_gets_its_result_back_whoever_had_the_first() {
+        type Arrange = (&'static str, fn(&Cell<u8>));
+        let takers: [Arrange; 4] = [
+            ("the handle", |_| ()),
+            ("a waker", |cell| assert!(cell.poll(Waker::noop()).is_pending())),
+            ("a continuation", |cell| assert!(cell.pass_to(Arc::new(Takes), 0).is_none())),
+            ("nobody", |cell| assert!(cell.let_go().is_none())),
+        ];
+        for (taker, arrange) in takers {
+            let cell = Cell::new();
+            arrange(&cell);
+            let _first = cell.complete(Ok(1));
+            assert!(matches!(cell.complete(Ok(2)), Completed::Unwanted(Ok(2))), "{taker}");
+        }
+    }
+}

@@ -313,10 +313,10 @@ fn an_offer_against_a_waiter_that_leaves() {
             let core = Arc::clone(runtime.core());
             let runs = Arc::new(AtomicUsize::new(0));
             let waiter = Waiter::new(Claims::Everything);
-            let step = Step { core: Arc::clone(&core), claimed: false.into(), runs: Arc::clone(&runs) };
-            let helper = Arc::clone(&waiter);
-            let offering =
-                thread::spawn(move || Runnable { node: Arc::new(step), helper: Some(helper) }.schedule());
+            let step =
+                Arc::new(Step { core: Arc::clone(&core), claimed: false.into(), runs: Arc::clone(&runs) });
+            let (node, helper) = (Arc::clone(&step), Arc::clone(&waiter));
+            let offering = thread::spawn(move || Runnable { node, helper: Some(helper) }.schedule());
             if passed {
                 assert!(!waiter.run_until(Some(Instant::now()), false));
             } else {
@@ -329,6 +329,7 @@ fn an_offer_against_a_waiter_that_leaves() {
             drain(&core);
             assert_eq!(runs.load(Ordering::SeqCst), 1, "the step was lost, or ran twice");
             assert_eq!(Arc::strong_count(&waiter), 1);
+            assert_eq!(Arc::strong_count(&step), 1, "a waiter that has left keeps it");
         });
     }
 }

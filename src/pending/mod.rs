@@ -452,3 +452,20 @@ impl Keep {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_runtime_is_kept_once() {
+        let runtimes = [(); 3].map(|()| Runtime::builder().build().unwrap());
+        let mut keep = Keep::None;
+        for i in [0, 1, 0, 2, 1] {
+            keep.add(Keep::One(runtimes[i].clone()));
+        }
+        let Keep::Several(kept) = keep else { panic!("three runtimes are several") };
+        assert_eq!(kept.len(), 3);
+        assert!(kept.iter().zip(&runtimes).all(|(kept, runtime)| kept.is(runtime)));
+    }
+}

@@ -429,7 +429,7 @@ impl<T: Send + 'static> Node for Operation<T> {
     }
 
     fn enlist(self: Arc<Self>, waiter: &Arc<Waiter>, requests: Requests, _sources: &mut Sources) {
-        if requests == Requests::Leave || !waiter.accepts(Place::Io) {
+        if requests == Requests::Leave || !waiter.accepts_requests() {
             return self.core.tell();
         }
         let mut state = lock(&self.state);

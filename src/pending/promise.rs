@@ -136,3 +136,22 @@ impl<T: Send + 'static> Receive<T> for ToChannel<T> {
         None
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_source_that_goes_without_a_result_fails_what_continues_it() {
+        let runtime = Runtime::builder().build().unwrap();
+        let held = Arc::new(Held::<u8> { core: Arc::clone(runtime.core()), cell: Cell::new() });
+        let pending = Pending::from_source(Arc::clone(&held) as _, runtime);
+        let limited = pending.timeout(Duration::from_secs(3600));
+        assert!(!limited.is_done());
+        drop(held);
+        assert!(limited.is_done());
+        assert_eq!(limited.wait().unwrap_err().kind(), ErrorKind::Closed);
+    }
+}

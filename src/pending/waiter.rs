@@ -76,13 +76,8 @@ impl Waiter {
         Arc::new(Self { claims, state: Mutex::new(state), changed: Condvar::new() })
     }
 
-    /// Whether it runs steps of this place.
-    pub(crate) fn accepts(&self, place: Place) -> bool {
-        match place {
-            Place::Io => matches!(self.claims, Claims::Everything | Claims::Unlimited),
-            Place::Callbacks => self.claims != Claims::Nothing,
-            Place::Anywhere => true,
-        }
+    pub(crate) fn accepts_requests(&self) -> bool {
+        matches!(self.claims, Claims::Everything | Claims::Unlimited)
     }
 
     /// Whether it runs what is behind a limit.
@@ -92,9 +87,6 @@ impl Waiter {
 
     /// Offers a runnable step; true if it needs to go nowhere else.
     pub(crate) fn offer(&self, node: &Arc<dyn Node>) -> bool {
-        if !self.accepts(node.place()) {
-            return false;
-        }
         let mut state = lock(&self.state);
         if state.phase == Phase::Left {
             return false;
@@ -190,7 +182,7 @@ impl Waiter {
             let own = runnable.helper.as_ref().is_some_and(|helper| std::ptr::eq(&**helper, self));
             let claims = match runnable.node.place() {
                 Place::Io => false,
-                Place::Callbacks => own && self.claims != Claims::Nothing,
+                Place::Callbacks => own,
                 Place::Anywhere => true,
             };
             next = if claims {

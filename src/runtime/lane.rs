@@ -308,3 +308,122 @@ impl State {
         self.resumed.pop_front()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crossbeam_channel::{bounded, unbounded};
+
+    use super::*;
+    use crate::pending::node::{LetGo, Requests, Sources, Subject};
+    use crate::pending::waiter::Waiter;
+    use crate::runtime::Core;
+
+    struct Step<F> {
+        core: Arc<Core>,
+        code: Mutex<Option<F>>,
+    }
+
+    impl<F: FnOnce() + Send> Node for Step<F> {
+        fn place(&self) -> Place {
+            Place::Callbacks
+        }
+
+        fn core(&self) -> &Arc<Core> {
+            &self.core
+        }
+
+        fn run(self: Arc<Self>) -> Option<Runnable> {
+            let code = lock(&self.code).take();
+            code.expect("it runs once")();
+            None
+        }
+
+        fn enlist(self: Arc<Self>, _waiter: &Arc<Waiter>, _requests: Requests, _sources: &mut Sources) {}
+
+        fn let_go(self: Arc<Self>, _how: LetGo, _sources: &mut Vec<Arc<dyn Node>>) {}
+
+        fn subject(&self) -> Subject {
+            Subject::Unknown
+        }
+    }
+
+    fn lane(limit: usize) -> Arc<Lane> {
+        Arc::new(Lane::new(Place::Callbacks, "flink-client-test", limit, None))
+    }
+
+    fn step(code: impl FnOnce() + Send + 'static) -> Arc<dyn Node> {
+        Arc::new(Step { core: Core::new(1, 1, None), code: Mutex::new(Some(code)) })
+    }
+
+    fn until(condition: impl Fn() -> bool) {
+        while !condition() {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn fresh_steps_go_first_and_the_fifth_is_a_resumed_one() {
+        let lane = lane(0);
+        let (ran_at, ran) = unbounded();
+        for (resumed, names) in
+            [(true, ["r1", "r2", "r3"].as_slice()), (false, &["f1", "f2", "f3", "f4", "f5", "f6"])]
+        {
+            for name in names {
+                let ran_at = ran_at.clone();
+                lane.push(step(move || ran_at.send(*name).unwrap()), resumed);
+            }
+        }
+        while let Some(node) = { lock(&lane.state).pop() } {
+            assert!(run(node).is_none());
+        }
+        let order: Vec<_> = ran.try_iter().collect();
+        assert_eq!(order, ["f1", "f2", "f3", "f4", "r1", "f5", "f6", "r2", "r3"]);
+    }
+
+    #[test]
+    fn a_thread_is_started_only_when_none_is_free() {
+        let lane = lane(2);
+        for _ in 0..3 {
+            let (ran_at, ran) = bounded(1);
+            lane.push(step(move || ran_at.send(()).unwrap()), true);
+            ran.recv().unwrap();
+            until(|| lock(&lane.state).idle == 1);
+            assert_eq!(lock(&lane.state).threads, 1);
+        }
+        let (release, released) = bounded::<()>(0);
+        for _ in 0..3 {
+            let released = released.clone();
+            lane.push(step(move || assert!(released.recv().is_err())), true);
+        }
+        assert_eq!(lock(&lane.state).threads, 2);
+        drop(release);
+        lane.shut_down();
+        assert!(!lane.has_threads());
+    }
+
+    #[test]
+    fn shutting_down_waits_for_the_step_that_runs_and_steps_that_come_later_run_where_they_come() {
+        let lane = lane(1);
+        let (begun_at, begun) = bounded(1);
+        let (ended_at, ended) = bounded(1);
+        lane.push(
+            step(move || {
+                begun_at.send(()).unwrap();
+                thread::sleep(Duration::from_millis(20));
+                ended_at.send(()).unwrap();
+            }),
+            false,
+        );
+        begun.recv().unwrap();
+        lane.shut_down();
+        assert!(ended.try_recv().is_ok(), "it is still running");
+        assert!(!lane.has_threads());
+
+        let (ran_at, ran) = bounded(1);
+        let inner = Arc::clone(&lane);
+        let here = thread::current().id();
+        let late = move || inner.push(step(move || ran_at.send(thread::current().id()).unwrap()), false);
+        lane.push(step(late), false);
+        assert_eq!(ran.try_recv(), Ok(here));
+    }
+}

@@ -94,3 +94,94 @@ impl Drop for Slot {
         self.0.wake_next();
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// A task that wants a slot.
+    struct Task {
+        enter: Enter,
+        woken: Arc<Woken>,
+    }
+
+    impl Task {
+        fn of(slots: &Arc<Slots>) -> Self {
+            Self { enter: slots.enter(), woken: Arc::default() }
+        }
+
+        fn poll(&mut self) -> Option<Slot> {
+            let waker = Waker::from(Arc::clone(&self.woken));
+            match Pin::new(&mut self.enter).poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(slot) => Some(slot),
+                Poll::Pending => None,
+            }
+        }
+
+        fn woken(&self) -> usize {
+            self.woken.0.load(Ordering::SeqCst)
+        }
+    }
+
+    /// The slot of the one that has it, and two that wait for it.
+    fn taken() -> (Slot, Task, Task) {
+        let slots = Slots::new(1);
+        let slot = Task::of(&slots).poll().expect("it is free");
+        let (mut first, mut second) = (Task::of(&slots), Task::of(&slots));
+        assert!(first.poll().is_none() && second.poll().is_none());
+        (slot, first, second)
+    }
+
+    #[test]
+    fn a_slot_goes_to_the_one_that_waits_longest() {
+        let (slot, mut first, mut second) = taken();
+        drop(slot);
+        assert_eq!((first.woken(), second.woken()), (1, 0));
+        let slot = first.poll().expect("it was woken for it");
+        assert!(second.poll().is_none());
+        drop(slot);
+        assert_eq!((first.woken(), second.woken()), (1, 1));
+        assert!(second.poll().is_some());
+    }
+
+    #[test]
+    fn who_is_woken_and_gone_passes_the_slot_on() {
+        let (slot, first, mut second) = taken();
+        drop(slot);
+        drop(first);
+        assert_eq!(second.woken(), 1);
+        assert!(second.poll().is_some());
+    }
+
+    #[test]
+    fn who_goes_before_it_is_woken_leaves_the_queue() {
+        let (slot, first, mut second) = taken();
+        drop(first);
+        assert_eq!(second.woken(), 0);
+        drop(slot);
+        assert_eq!(second.woken(), 1);
+        assert!(second.poll().is_some());
+    }
+
+    #[test]
+    fn who_is_polled_again_waits_once() {
+        let (slot, mut first, second) = taken();
+        assert!(first.poll().is_none());
+        assert_eq!(Arc::strong_count(&first.woken), 2);
+        drop(slot);
+        // Behind the other now, which came before its last poll.
+        assert_eq!((first.woken(), second.woken()), (0, 1));
+    }
+}

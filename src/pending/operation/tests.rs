@@ -437,10 +437,13 @@ fn a_wake_while_the_step_runs_is_not_lost() {
             context.waker().wake_by_ref();
             Poll::Pending
         });
-        let pending = start(&runtime, None, operating(), machine);
         if waits {
-            pending.wait().unwrap();
+            // So that the waiting thread takes every step.
+            let busy = occupy(&runtime);
+            start(&runtime, None, operating(), machine).wait().unwrap();
+            drop(busy);
         } else {
+            let pending = start(&runtime, None, operating(), machine);
             pending.into_receiver().recv_timeout(HANG).unwrap().unwrap();
         }
     }
@@ -531,7 +534,7 @@ fn a_runtime_that_goes_ends_what_sleeps_in_it_and_tells_the_functions() {
 #[test]
 fn where_the_system_gives_no_thread_steps_run_where_they_become_runnable() {
     // More than there are addresses.
-    let runtime = Runtime::builder().stack_size(1 << 48).build().unwrap();
+    let runtime = Runtime::builder().io_threads(1).callback_threads(1).stack_size(1 << 48).build().unwrap();
     let (release, _begun, request) = request();
     drop(release);
     let pending = start(&runtime, None, operating(), async move {

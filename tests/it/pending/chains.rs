@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use flink_client::{Pending, Runtime};
+use flink_client::{Error, Pending, Runtime};
 
 use super::support::{HANG, later, narrow, within};
 
@@ -23,6 +23,25 @@ fn steps_of_one_chain_run_in_order() {
         complete();
         receiver.recv().unwrap().unwrap();
         assert!(order.lock().unwrap().iter().copied().eq(0..1000));
+    });
+}
+
+#[test]
+fn between_two_steps_of_a_chain_others_have_their_turn() {
+    within(HANG, || {
+        let runtime = narrow();
+        let (turn_at, turn) = crossbeam_channel::bounded(1);
+        let (pending, complete) = later(&runtime, Ok(()));
+        let inner = runtime.clone();
+        let chain = pending
+            .then(move |()| {
+                drop(inner.spawn(move || turn_at.send(()).map_err(Error::other)));
+                Ok(())
+            })
+            .then(move |()| turn.recv().map_err(Error::other));
+        let receiver = chain.into_receiver();
+        complete();
+        receiver.recv().unwrap().unwrap();
     });
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use flink_client::{Error, Pending, Runtime};
 
-use super::support::{HANG, Tally, Token, gone, narrow, within};
+use super::support::{HANG, Tally, Token, gone, is_callback_thread, narrow, thread_name, within};
 
 /// What becomes of a handle.
 type End = (&'static str, fn(Pending<Token>));
@@ -153,6 +153,26 @@ fn a_runtime_that_goes_drops_what_was_queued_in_it_after_running_it() {
             }
         }
         assert_eq!(tally.dropped(), 1000, "what is queued is finished before the runtime is gone");
+    });
+}
+
+#[test]
+fn what_a_passed_limit_gives_up_is_dropped_on_a_callback_thread_and_not_on_the_timer() {
+    struct Tells(crossbeam_channel::Sender<String>);
+
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            let _ = self.0.send(thread_name());
+        }
+    }
+
+    within(HANG, || {
+        let (dropped_at, dropped) = crossbeam_channel::bounded(1);
+        let (_promise, never) = narrow().promise();
+        let all = Pending::all([Pending::ready(Tells(dropped_at)), never]);
+        assert!(all.timeout(Duration::from_millis(1)).wait().is_err());
+        let name = dropped.recv().unwrap();
+        assert!(is_callback_thread(&name), "{name}");
     });
 }
 

@@ -261,6 +261,30 @@ fn two_callback_threads_run_two_callbacks_at_once_however_they_come() {
 }
 
 #[test]
+fn of_two_steps_that_one_thread_waits_for_a_callback_thread_takes_one() {
+    within(HANG, || {
+        let runtime = narrow();
+        for _ in 0..100 {
+            let meeting = Arc::new(std::sync::Barrier::new(2));
+            let meet = |pending: Pending<()>| {
+                let meeting = Arc::clone(&meeting);
+                pending.map(move |()| meeting.wait().is_leader())
+            };
+            let ((one, complete_one), (two, complete_two)) =
+                (later(&runtime, Ok(())), later(&runtime, Ok(())));
+            let both = meet(one).zip(meet(two));
+            let completer = thread::spawn(move || {
+                complete_one();
+                complete_two();
+            });
+            let (one, two) = both.wait().unwrap();
+            assert!(one != two);
+            completer.join().unwrap();
+        }
+    });
+}
+
+#[test]
 fn what_nobody_waits_for_is_run_even_where_waiters_ran_all_that_was_before_it() {
     within(HANG, || {
         let runtime = narrow();

@@ -220,6 +220,29 @@ fn as_completed_in_the_only_callback_thread_runs_the_functions_itself() {
 }
 
 #[test]
+fn what_as_completed_follows_goes_on_while_nobody_asks_it() {
+    within(HANG, || {
+        let runtime = narrow();
+        let (promises, pendings) = promises(&runtime, 3);
+        let (ran_at, ran) = crossbeam_channel::unbounded();
+        let functions = pendings.into_iter().map(|pending| {
+            let ran_at = ran_at.clone();
+            pending.then(move |n| ran_at.send(n).map_err(Error::other))
+        });
+        let mut completed = Pending::as_completed(functions);
+        let mut promises = promises.into_iter();
+        promises.next().unwrap().complete(Ok(0));
+        assert_eq!(ran.recv(), Ok(0), "before the first call");
+        assert!(completed.next().is_some());
+        promises.next().unwrap().complete(Ok(1));
+        assert_eq!(ran.recv(), Ok(1), "between two calls");
+        drop(completed);
+        promises.next().unwrap().complete(Ok(2));
+        assert_eq!(ran.recv(), Ok(2), "after the last");
+    });
+}
+
+#[test]
 fn as_completed_of_many_handles_costs_each_once() {
     // Handing the waiter's unrun steps to the lane anew at each `next` would be quadratic: minutes.
     within(HANG, || {
