@@ -17,6 +17,23 @@ use crate::runtime::{Core, Runtime};
 /// Completes a [`Pending`], once. Made by [`Pending::promise`].
 ///
 /// Dropping it without completing it completes the handle with [`ErrorKind::Closed`].
+///
+/// # Examples
+/// ```
+/// use flink_client::{Pending, Promise};
+///
+/// /// What answers by other means, and spares itself the work for a handle that is gone.
+/// fn answer(promise: Promise<u32>) {
+///     if !promise.is_unwanted() {
+///         promise.complete(Ok(6 * 7));
+///     }
+/// }
+///
+/// let (promise, pending) = Pending::promise();
+/// std::thread::spawn(move || answer(promise));
+/// assert_eq!(pending.wait()?, 42);
+/// # Ok::<(), flink_client::Error>(())
+/// ```
 #[must_use = "dropping it fails the handle"]
 pub struct Promise<T: Send + 'static> {
     held: Option<Arc<Held<T>>>,
