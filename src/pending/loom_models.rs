@@ -1,6 +1,6 @@
 //! The races of handles, in every order of their locks.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test --release --lib loom`. The lanes of a model have no threads: its own threads take
+//! `RUSTFLAGS="--cfg loom" cargo test --profile loom --lib loom`. The lanes of a model have no threads: its own threads take
 //! what is queued, so that each claim race is between the parties that the model names. A lost wake is a deadlock,
 //! which loom reports; a value that is dropped twice or never shows in its count.
 
