@@ -62,13 +62,13 @@ pub struct RestClusterClientConfiguration {
 }
 
 impl RestClusterClientConfiguration {
-    /// Reads Flink's own keys; see [`options`] for each one's meaning and default. Headers are also taken from the
+    /// Reads Flink's own keys; see [`options`](crate::options) for each one's meaning and default. Headers are also taken from the
     /// environment variable `FLINK_REST_CLIENT_HEADERS` (`name:value`, one a line).
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`], naming the key, if neither `rest.address` nor `jobmanager.rpc.address` is set, if
-    /// a value cannot be used, or if `high-availability.type` asks for a look-up that this library does not do: it asks
-    /// ZooKeeper (`zookeeper`) and, inside of a pod, Kubernetes (`kubernetes`).
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration), naming the key, if neither `rest.address` nor
+    /// `jobmanager.rpc.address` is set, if a value cannot be used, or if `high-availability.type` asks for a look-up that
+    /// this library does not do: it asks ZooKeeper (`zookeeper`) and, inside of a pod, Kubernetes (`kubernetes`).
     pub fn from_configuration(configuration: &Configuration) -> Result<Self> {
         Self::builder().configuration(configuration)?.build()
     }

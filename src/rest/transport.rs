@@ -406,7 +406,7 @@ fn is_https(request: &Request<'_>) -> bool {
 
 const BROKE: &str = "the connection broke before the answer was complete";
 
-const CHECK_ADDRESS: &str = "check rest.address";
+const CHECK_ADDRESS: &str = "check the cluster's address (rest.address)";
 
 fn io_failure(io: &io::Error, https: bool, upload: bool) -> Failure {
     use io::ErrorKind::{

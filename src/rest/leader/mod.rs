@@ -182,6 +182,10 @@ fn base_address(text: &str, unsaid: Unsaid) -> Result<String> {
     {
         return refuse(format!("it contains {odd:?}"));
     }
+    let path = path.trim_end_matches('/');
+    if path.contains("//") {
+        return refuse("there is nothing between two slashes of its path".into());
+    }
     if !rest.is_ascii() {
         return refuse("a host name beyond ASCII must be written in its xn-- form".into());
     }
@@ -200,7 +204,7 @@ fn base_address(text: &str, unsaid: Unsaid) -> Result<String> {
         }
     }
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-    Ok(format!("{scheme}://{host}{port}{}", path.trim_end_matches('/')))
+    Ok(format!("{scheme}://{host}{port}{path}"))
 }
 
 /// Splits `host:port`, knowing that a bracketed IPv6 address has colons of its own.
@@ -262,6 +266,8 @@ mod tests {
             ("h:80a1", "\"80a1\" is no port"),
             ("::1", "must be in brackets"),
             ("http://user:secret@h:1", "holds credentials"),
+            ("http//h:1", "nothing between two slashes"),
+            ("http://h:1/a//b", "nothing between two slashes"),
             ("http://h:1/a b", "contains ' '"),
             ("http://h:1/a?b", "contains '?'"),
             ("http://h:1/a\r\nX: y", "contains '\\r'"),
