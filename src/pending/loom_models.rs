@@ -129,8 +129,11 @@ fn complete_against_drop_and_cancel() {
             let (promise, pending) = runtime.promise();
             let value = count.token();
             let captured = count.token();
+            let runs = Arc::new(AtomicUsize::new(0));
+            let counted = Arc::clone(&runs);
             let derived = pending.then(move |value: Token| {
                 drop(captured);
+                counted.fetch_add(1, Ordering::SeqCst);
                 Ok(value)
             });
             let completer = thread::spawn(move || promise.complete(Ok(value)));
@@ -142,6 +145,8 @@ fn complete_against_drop_and_cancel() {
             completer.join().unwrap();
             drain(runtime.core());
             count.assert_none_left();
+            let runs = runs.load(Ordering::SeqCst);
+            assert!(runs == 1 || cancels && runs == 0, "the function ran {runs} times");
         });
     }
 }
