@@ -4,7 +4,7 @@
 //! The waiter enlists itself at every node of the chain, then loops: run what was offered, look whether the result is
 //! there, park. A node that becomes runnable offers its step to its helper. While the helper is parked the offer is
 //! exclusive (nobody else needs waking); while it is busy the step also goes to its lane, so that a chain with
-//! several branches uses the pool. Leaving (a passed limit) happens under the same lock as offering: what was offered
+//! several branches uses the pool. It looks a few times before it parks, and is busy until then. Leaving (a passed limit) happens under the same lock as offering: what was offered
 //! and not run goes to the lanes, and later offers are refused. So a step is never lost, and running it twice is
 //! impossible because `Node::run` claims.
 //!
@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use crate::pending::node::{Node, Place, Requests, enlist, run, settle};
 use crate::runtime::{Core, current_place};
-use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait};
+use crate::sync::{Condvar, LOOKS, Mutex, MutexGuard, lock, look_again, wait};
 
 pub(crate) struct Waiter {
     claims: Claims,
@@ -119,6 +119,7 @@ impl Waiter {
     pub(crate) fn run_until(&self, deadline: Option<Instant>, stay: bool) -> bool {
         debug_assert_ne!(current_place(), Some(Place::Io), "the request lane never waits for a handle");
         let mut state = lock(&self.state);
+        let mut looks = LOOKS;
         loop {
             if state.finished {
                 state.finished = false;
@@ -133,6 +134,12 @@ impl Waiter {
                 }
                 self.run_chain(offer.node);
                 state = lock(&self.state);
+                looks = LOOKS;
+                continue;
+            }
+            if looks > 0 {
+                looks -= 1;
+                state = look_again(&self.state, state);
                 continue;
             }
             state.phase = Phase::Parked;

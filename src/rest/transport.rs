@@ -46,6 +46,10 @@ const KEEP_CONNECTIONS: usize = 32;
 const INPUT_BUFFER: usize = 32 * 1024;
 const OUTPUT_BUFFER: usize = 16 * 1024;
 
+/// A long answer is not copied again and again while it grows; but what a server merely announces takes no more memory
+/// than this.
+const RESERVED: u64 = 8 << 20;
+
 /// Of an answer, before its body. Less than the input buffer: a larger head would look like the connection's end.
 const LARGEST_HEAD: usize = 24 * 1024;
 
@@ -306,12 +310,15 @@ impl Transport {
             });
         }
         let limit = self.setup.limits.content;
-        let mut body = response
+        let announced = response.body().content_length().unwrap_or(0).min(RESERVED);
+        let mut body = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
+        response
             .body_mut()
             .with_config()
             .limit(limit)
-            .read_to_vec()
-            .map_err(|error| self.failure(request, error, self.setup.limits.idle))?;
+            .reader()
+            .read_to_end(&mut body)
+            .map_err(|error| self.failure(request, error.into(), self.setup.limits.idle))?;
         if encoding.is_some() {
             body.clear();
         }

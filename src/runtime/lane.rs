@@ -16,6 +16,11 @@
 //! - one that comes lowers `up`, and lowers `woken` as well, woken or not, unless that is nought already;
 //! - one that goes to sleep makes the right side no smaller.
 //!
+//! A thread that has run a step and finds no other looks a few times more before it waits. Meanwhile it counts as
+//! `looking`, and nobody is woken for a step that it will find: its next look comes after the step was queued, since it
+//! stops looking under the lock. If another thread takes the step first, none is left for the one that looks, and none is
+//! missed.
+//!
 //! Where a program begins an operation and waits for it at once, the waiting thread runs the step itself, and a thread
 //! that was woken for it comes for nothing, or just before: as costly as the rest of such a call. So where waiters come
 //! for steps (`helped`), an idle thread stays on *standby*: it waits no longer than [`STANDBY`] and looks for itself,
@@ -31,7 +36,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::pending::node::{Node, Place, Runnable, run, settle, settle_here};
-use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait};
+use crate::sync::{Condvar, LOOKS, Mutex, MutexGuard, lock, look_again, wait};
 
 /// Out of so many steps taken one is a resumed one even if fresh ones wait, and the other way round fresh ones go
 /// first: ten thousand polls cannot starve a cancel, nor a stream of calls the polls.
@@ -61,6 +66,8 @@ struct State {
     /// Threads that wait for a step; among them those that have been woken and not come yet.
     idle: usize,
     woken: usize,
+    /// Threads that have nothing to do and have not gone to wait yet.
+    looking: usize,
     /// One of the idle threads looks for itself after [`STANDBY`].
     standby: bool,
     /// Waiters have come for steps since a thread last went to wait.
@@ -86,6 +93,7 @@ impl Lane {
                 limit,
                 idle: 0,
                 woken: 0,
+                looking: 0,
                 standby: false,
                 helped: false,
                 closing: false,
@@ -111,7 +119,8 @@ impl Lane {
         }
         let wakes = state.wakes();
         // One that was woken for the step before may be busy with that for long.
-        let lacks_thread = state.queued() > state.idle && state.threads < state.limit && !state.closing;
+        let lacks_thread =
+            state.queued() > state.idle + state.looking && state.threads < state.limit && !state.closing;
         let started = if lacks_thread { self.start(&mut state) } else { Ok(()) };
         let nobody_comes = state.threads == 0 && (state.closing || state.limit > 0);
         let orphans = if nobody_comes { state.take_all() } else { VecDeque::new() };
@@ -187,6 +196,7 @@ impl Lane {
 
     fn take(&self) -> Option<Arc<dyn Node>> {
         let mut state = lock(&self.state);
+        let mut looks = LOOKS;
         loop {
             if let Some(node) = state.pop() {
                 return Some(node);
@@ -194,6 +204,13 @@ impl Lane {
             if state.closing {
                 state.threads -= 1;
                 return None;
+            }
+            if looks > 0 {
+                looks -= 1;
+                state.looking += 1;
+                state = look_again(&self.state, state);
+                state.looking -= 1;
+                continue;
             }
             state.idle += 1;
             // One is enough: what is queued besides the step that this one would find is told.
@@ -220,9 +237,7 @@ impl Lane {
         if state.timeless {
             return wait(&self.changed, state);
         }
-        drop(state);
-        loom::thread::yield_now();
-        lock(&self.state)
+        look_again(&self.state, state)
     }
 
     /// A step for a model's thread, which is none of the lane's.
@@ -288,7 +303,8 @@ impl State {
     /// How many more threads have to be woken so that one comes for each step, as far as there are idle ones. They are
     /// to be woken after the lock has been given up.
     fn wakes(&mut self) -> usize {
-        let more = self.queued().min(self.idle).saturating_sub(self.woken);
+        let found = self.queued().min(self.looking);
+        let more = (self.queued() - found).min(self.idle).saturating_sub(self.woken);
         self.woken += more;
         more
     }
