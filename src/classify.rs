@@ -101,6 +101,15 @@ const TABLE: &[Row] = &[
     row(Flinks("NoResourceAvailableException"), ANYWHERE, NoResources),
     row(Flinks("UnfulfillableSlotRequestException"), ANYWHERE, NoResources),
     row(Flinks("JobInitializationException"), &[Answer, Job], JobInitializationFailed),
+    // The cluster's own communication: a program fails of it that submits its job while the leader dies.
+    row(Sentence(&["ongoing leader election"]), &[Answer], Unavailable),
+    row(Flinks("RecipientUnreachableException"), &[Answer, Operation], Unavailable),
+    row(Flinks("EndpointNotStartedException"), &[Answer, Operation], Unavailable),
+    row(Flinks("FencingTokenException"), &[Answer, Operation], Unavailable),
+    row(Flinks("LeadershipLostException"), &[Answer, Operation], Unavailable),
+    row(Says(&["Could not connect to BlobServer at address "]), &[Answer], Unavailable),
+    row(Says(&["Invocation of [", " timed out"]), &[Answer, Operation], Timeout),
+    // Programs.
     row(Flinks("ProgramInvocationException"), &[Answer], ProgramFailed),
     row(Flinks("ProgramParametrizationException"), &[Answer], ProgramFailed),
     row(Flinks("ProgramMissingJobException"), &[Answer], ProgramFailed),
@@ -148,13 +157,6 @@ const TABLE: &[Row] = &[
     row(Says(&["Rescaling is temporarily disabled"]), &[Answer], Unsupported),
     row(Sentence(&["Unable to load requested file "]), &[Answer], Unsupported),
     row(Sentence(&["Not found: /"]), &[Answer], Unsupported),
-    // The cluster's own communication.
-    row(Sentence(&["ongoing leader election"]), &[Answer], Unavailable),
-    row(Flinks("RecipientUnreachableException"), &[Answer, Operation], Unavailable),
-    row(Flinks("EndpointNotStartedException"), &[Answer, Operation], Unavailable),
-    row(Flinks("FencingTokenException"), &[Answer, Operation], Unavailable),
-    row(Flinks("LeadershipLostException"), &[Answer, Operation], Unavailable),
-    row(Says(&["Invocation of [", " timed out"]), &[Answer, Operation], Timeout),
     row(Says(&["cancellation timed out"]), &[Answer], Timeout),
 ];
 
@@ -210,6 +212,12 @@ pub(crate) fn server_errors(about: About, status: u16, errors: Vec<String>) -> E
 /// Whether these `errors` of an answer say, in words of Flink's own, that it cannot serve now.
 pub(crate) fn says_unavailable(errors: &[String]) -> bool {
     look_up(&Trace::parse(reason(errors)), Answer).is_some_and(|(kind, _)| kind == Unavailable)
+}
+
+/// Whether these `errors` of an answer are about a program that was run on the cluster.
+pub(crate) fn says_program_failed(errors: &[String]) -> bool {
+    let trace = Trace::parse(reason(errors));
+    trace.causes().iter().any(|cause| Flinks("ProgramInvocationException").is_on(cause, &trace))
 }
 
 /// The first entry is "Internal server error." where the second has the reason.

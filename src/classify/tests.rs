@@ -79,6 +79,30 @@ fn what_a_program_throws_does_not_pass_for_the_servers_word() {
 }
 
 #[test]
+fn a_program_that_could_not_reach_the_leader_has_not_failed() {
+    for (cause, kind) in [
+        (
+            "org.apache.flink.runtime.rpc.exceptions.RecipientUnreachableException: Could not send message [x]",
+            Unavailable,
+        ),
+        ("java.io.IOException: Could not connect to BlobServer at address 127.0.0.1:34567", Unavailable),
+        (
+            "java.util.concurrent.TimeoutException: Invocation of [RemoteRpcInvocation(x)] at recipient [y] timed out.",
+            Timeout,
+        ),
+        ("java.io.IOException: Could not connect to the lake", ProgramFailed),
+    ] {
+        let program = format!(
+            "org.apache.flink.runtime.rest.handler.RestHandlerException: Could not execute application.\n\tat a.B(C)\n\
+             Caused by: org.apache.flink.client.program.ProgramInvocationException: The main method caused an error: \
+             Failed to execute job 'etl'.\n\tat a.B(C)\n\
+             Caused by: java.util.concurrent.CompletionException: {cause}\n\tat a.B(C)"
+        );
+        assert_eq!(kind_of(About::Jar, 400, &program), kind, "{cause}");
+    }
+}
+
+#[test]
 fn credentials_are_asked_for_before_anything_else_is_read() {
     assert_eq!(kind_of(About::Job, 401, "Not found: /jobs"), ErrorKind::Authentication);
 }
@@ -115,6 +139,7 @@ const NOT_RECORDED: &[(Place, &str, ErrorKind)] = &[
     (Answer, "org.apache.flink.runtime.rpc.akka.exceptions.EndpointNotStartedException: Discard message", Unavailable),
     (Answer, "org.apache.flink.runtime.rpc.exceptions.FencingTokenException: Fencing token mismatch", Unavailable),
     (Answer, "org.apache.flink.runtime.leaderelection.LeadershipLostException: Leadership of x lost", Unavailable),
+    (Answer, "java.io.IOException: Could not connect to BlobServer at address localhost/127.0.0.1:34567", Unavailable),
     (Answer, "java.util.concurrent.TimeoutException: Invocation of [RemoteRpcInvocation(X.y())] at recipient [pekko] timed out.", Timeout),
     (Answer, "org.apache.flink.runtime.rest.handler.RestHandlerException: Job cancellation timed out.", Timeout),
 ];

@@ -495,7 +495,8 @@ fn read<T: DeserializeOwned>(call: &Call<'_>, received: &Received) -> Result<T, 
 }
 
 /// Leadership that was lost while the request was served. What a leader was not reached by, or refused because it does
-/// not lead, it has not begun.
+/// not lead, it has not begun; but a program may have done much before it met with that.
 fn lost_while_serving(error: &Error) -> bool {
     error.exception_class().is_some_and(|class| class.ends_with("LeadershipLostException"))
+        || classify::says_program_failed(error.server_errors())
 }

@@ -90,6 +90,28 @@ fn a_run_whose_answer_was_lost_is_found_by_its_id() {
     assert_eq!(error.kind(), ErrorKind::DuplicateJob, "somebody else's");
 }
 
+/// What the program's own submission met with: it may have submitted before, or not at all.
+#[test]
+fn a_program_that_lost_the_leader_is_looked_for_like_a_lost_answer() {
+    let lost_leader = || {
+        refused(
+            400,
+            "org.apache.flink.client.program.ProgramInvocationException: The main method caused an error: Failed to execute \
+             job 'etl'.\n\tat a.B(C)\nCaused by: org.apache.flink.runtime.rpc.exceptions.RecipientUnreachableException: \
+             Could not send message [x]\n\tat a.B(C)",
+        )
+    };
+    let plan = || ExecutionPlan::uploaded_jar("1.jar").job_id(job());
+    let (server, client) = playing([lost_leader(), status("RUNNING")]);
+    assert_eq!(client.submit_job(plan()).wait().unwrap(), job());
+    assert_eq!(lines(&server), [&*run("1.jar"), STATUS]);
+
+    let (server, client) = playing([lost_leader(), unknown_job()]);
+    let error = client.submit_job(plan()).wait().unwrap_err();
+    assert_eq!((error.kind(), error.job_id()), (ErrorKind::OutcomeUnknown, Some(job())), "{error}");
+    assert_eq!(lines(&server), [&*run("1.jar"), STATUS]);
+}
+
 #[test]
 fn a_job_that_is_there_was_submitted_whatever_is_said_of_a_later_attempt() {
     for refusal in [jar_gone(), Reply::html(200, "<title>x</title>")] {
