@@ -11,7 +11,7 @@
 //! says [`ErrorKind::OutcomeUnknown`] or [`ErrorKind::OperationLost`] if there is nothing to see.
 //!
 //! Disposals take no id. A repeated one finds the savepoint gone, which after a first attempt that may have arrived
-//! is what was asked for.
+//! is what was asked for; or finds it half gone, and fails, and is repeated once more.
 
 use std::time::{Duration, SystemTime};
 
@@ -54,6 +54,9 @@ pub(crate) struct SavepointOrder {
 
 /// However short a time a cluster is told to remember operations that have ended: not less than this.
 const SURELY_KEPT: Duration = Duration::from_secs(5);
+
+/// How often a disposal is tried again that failed while one of ours before it may have been under way.
+const DISPOSED_AGAIN: u32 = 5;
 
 /// How far the server's clock may be behind this one when a savepoint is looked up by its time.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(5);
@@ -272,15 +275,32 @@ impl Api {
         let call = Call::new(&endpoint::DISPOSE, &[], "the trigger id of a disposal")
             .json(&SavepointDisposalRequest { savepoint_path: path });
         let mut tries = Tries::new();
-        let disposed = self
-            .repeatable(operating, &mut tries, &call, &endpoint::DISPOSAL_STATUS, AsyncOperation::Disposal)
-            .await;
-        match disposed {
-            // An earlier attempt of ours that went unanswered did it.
-            Err(error) if error.kind() == ErrorKind::SavepointNotFound && tries.perhaps_sent() => {
-                Ok(Acknowledge)
+        let mut again = 0;
+        loop {
+            let disposed = self
+                .repeatable(
+                    operating,
+                    &mut tries,
+                    &call,
+                    &endpoint::DISPOSAL_STATUS,
+                    AsyncOperation::Disposal,
+                )
+                .await;
+            match disposed {
+                // An earlier attempt of ours that went unanswered did it.
+                Err(error) if error.kind() == ErrorKind::SavepointNotFound && tries.perhaps_sent() => {
+                    return Ok(Acknowledge);
+                }
+                // It may be at it still: what one attempt has removed the other fails to find.
+                Err(error)
+                    if error.kind() == ErrorKind::Server
+                        && tries.perhaps_sent()
+                        && again < DISPOSED_AGAIN =>
+                {
+                    self.between_looks(operating, &mut again).await;
+                }
+                disposed => return disposed,
             }
-            disposed => disposed,
         }
     }
 

@@ -211,6 +211,31 @@ fn a_disposal_that_finds_nothing_after_a_lost_answer_was_done_by_the_first_attem
     assert_eq!(error.kind(), ErrorKind::SavepointNotFound);
 }
 
+/// Seen on 2.3.0: the second attempt had read the savepoint, and then its files went.
+#[test]
+fn a_disposal_that_another_attempt_of_it_got_in_the_way_of_is_tried_again_until_the_savepoint_is_gone() {
+    let failed = |text: &str| {
+        ok(&format!(
+            r#"{{"status":{{"id":"COMPLETED"}},"operation":{{"failure-cause":{{"class":"java.util.concurrent.CompletionException","stack-trace":"java.util.concurrent.CompletionException: org.apache.flink.util.FlinkException: Could not dispose savepoint /sp/1.\\n\\tat a.B.c(B.java:1)\\nCaused by: java.io.FileNotFoundException: {text}\\n\\tat a.B.c(B.java:1)\\n"}}}}}}"#
+        ))
+    };
+    let half_gone = || failed("/sp/1 (No such file or directory)");
+    let gone = || failed("Cannot find checkpoint or savepoint file/directory '/sp/1' on file system 'file'.");
+    let (post, look) = ("POST /savepoint-disposal", "GET /savepoint-disposal/:id");
+    let (server, client) = playing([lost(), taken(), half_gone(), taken(), gone()]);
+    client.dispose_savepoint("/sp/1").wait().unwrap();
+    assert_eq!(lines(&server), [post, post, look, post, look]);
+
+    // With no attempt before it, and without end, it is what it says.
+    let (server, client) = playing([taken(), half_gone()]);
+    assert_eq!(client.dispose_savepoint("/sp/1").wait().unwrap_err().kind(), ErrorKind::Server);
+    assert_eq!(lines(&server), [post, look]);
+    let always = std::iter::once(lost()).chain((0..6).flat_map(|_| [taken(), half_gone()]));
+    let (server, client) = playing(always.collect::<Vec<_>>());
+    assert_eq!(client.dispose_savepoint("/sp/1").wait().unwrap_err().kind(), ErrorKind::Server);
+    assert_eq!(lines(&server).len(), 1 + 6 * 2);
+}
+
 #[test]
 fn a_cancel_is_repeated_and_a_job_that_has_finished_meanwhile_is_told() {
     let cancel = format!("PATCH /jobs/{JOB}?mode=cancel");
