@@ -4,7 +4,8 @@
 #   benches/run.sh            all of it; about half an hour on two cores, most of which is building
 #   benches/run.sh PART ...   some of: pending calls decode waiting upload start instructions peers build
 #
-# Needs Rust, and for what is beside it: curl (upload, start), valgrind (instructions; left out without it), and what
+# Needs Rust, and for what is beside it: curl (upload, start), valgrind (instructions; left out without it), taskset
+# (one processor; left out without it), and what
 # benches/peers/run.sh needs (peers). Run it when nothing else runs: times are only as good as the machine is quiet, the
 # ratios hold longer. A part that was not run keeps its old figures.
 set -euo pipefail
@@ -21,6 +22,17 @@ bench() { # NAME ARGUMENT ...
     local name=$1
     shift
     cargo bench --locked --bench "$name" -- "$@"
+}
+
+# On all processors, and on one: there a hand-over from thread to thread costs the same every time, while on several it
+# costs more or less than a call, as the system happens to place the threads.
+in_turns() { # NAME
+    bench "$1" --table
+    command -v taskset >/dev/null || return 0
+    echo
+    echo "On one processor, the server's threads too:"
+    echo
+    taskset -c 0 cargo bench --locked --bench "$1" -- --table
 }
 
 # Those of the client's thread alone, for one call more: a run of 1,100 less a run of 100. They do not depend on what else
@@ -87,7 +99,7 @@ RUST
 
 measure() { # PART
     case $1 in
-    pending | calls | decode) bench "$1" --table ;;
+    pending | calls | decode) in_turns "$1" ;;
     waiting | upload | start) bench "$1" ;;
     instructions) instructions ;;
     peers) benches/peers/run.sh ;;

@@ -34,6 +34,7 @@ python3 -m venv "$work/python" >&2
 "$FLINK_TEST_JDK/bin/javac" -nowarn -cp "$FLINK_TEST_HOME/lib/*" -d "$work/java" "$peers/JavaClient.java" >&2
 # Flink's command line with the configuration and memory of its distribution, but without a log file.
 mkdir "$work/conf"
+echo "rest.port: 8081" >"$work/conf/config.yaml"
 
 mkfifo "$work/hold"
 "$bin/serve" <"$work/hold" >"$work/url" &
@@ -57,23 +58,25 @@ run() { # CLIENT once|calls
 now() { date +%s%N; }
 connections() { python3 -c 'import sys, urllib.request as r; print(int(r.urlopen(sys.argv[1]).read()))' "$url/connections"; }
 
+fail() {
+    cat "$work/log" >&2
+    exit 1
+}
+
 clients=(flink-client ureq reqwest java python)
 for ((round = 1; round <= ROUNDS; round++)); do
     for client in "${clients[@]}"; do
         before=$(connections)
-        figures=$(run "$client" calls 2>>"$work/log")
+        figures=$(run "$client" calls 2>>"$work/log") || fail
         # The look at the count is a connection of its own.
         echo "$client $figures $(($(connections) - before - 1))" >>"$work/calls"
     done
     for client in "${clients[@]}" flink-cli; do
         begun=$(now)
-        run "$client" once >>"$work/log" 2>&1
+        run "$client" once >>"$work/log" 2>&1 || fail
         echo "$client $(($(now) - begun))" >>"$work/once"
     done
-done || {
-    cat "$work/log" >&2
-    exit 1
-}
+done
 
 python3 - "$work/calls" "$work/once" <<'PYTHON'
 import sys

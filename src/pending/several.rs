@@ -109,6 +109,8 @@ impl<T: Send + 'static> Pending<T> {
 
     /// The outcomes as an iterator, each with the index of its handle, in the order in which they come.
     ///
+    /// A thread that waits for the next and has begun a function of one handle hears of the others when that has ended.
+    ///
     /// # Examples
     /// ```
     /// use flink_client::Pending;
