@@ -29,8 +29,9 @@ fn eventually(expected: usize, when: &str) {
 #[test]
 fn a_thousand_jobs_need_no_more_threads_than_the_slots_and_a_few() {
     const SLOTS: usize = 4;
-    // One for each slot, and one whose task has just left it.
-    const TASKS: usize = 2 * SLOTS;
+    // One for each slot, and those whose tasks have just left it. How many of these the system has put off before they could
+    // take another task nobody knows; but each has to be put off for as long as a task takes, so they stay few.
+    const TASKS: usize = 20 * SLOTS;
     // The timer, and at most 16 for initialisations and 4 for files.
     const BESIDES: usize = 1 + 16 + 4;
     let configuration = MiniClusterConfiguration::new().slots_per_task_manager(SLOTS as u32);
@@ -41,6 +42,7 @@ fn a_thousand_jobs_need_no_more_threads_than_the_slots_and_a_few() {
         let begin = Arc::clone(&begin);
         cluster.submit(MiniJob::new(format!("job {n}")).vertex("source", 1, move |task| {
             while !begin.load(Ordering::SeqCst) && task.sleep(Duration::from_millis(1))? {}
+            task.sleep(Duration::from_millis(1))?;
             task.long_counter("n").add(n);
             Ok(())
         }))
