@@ -47,7 +47,7 @@ fn io(error: &io::Error) -> JavaException {
     JavaException::new("java.io.IOException", error.to_string())
 }
 
-/// The local path of a URI or plain path.
+/// The local path of a URI or plain path, without `..`.
 ///
 /// # Errors
 /// Flink's, if it has another scheme than `file`, or none that can be a path.
@@ -76,7 +76,21 @@ pub(crate) fn local_path(location: &str) -> Result<PathBuf, JavaException> {
             format!("Checkpoint/savepoint path '{location}' is not a valid file URI."),
         ));
     }
-    std::path::absolute(path).map_err(|error| io(&error))
+    std::path::absolute(path).map(|path| normal(&path)).map_err(|error| io(&error))
+}
+
+/// Without `..`, by the text alone, as Flink reads paths. What is made on the way to a path is then above it, and never
+/// what the path leaves again.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => _ = normal.pop(),
+            other => normal.push(other),
+        }
+    }
+    normal
 }
 
 /// A drive letter is none.

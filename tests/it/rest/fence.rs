@@ -132,12 +132,7 @@ fn no_savepoint_is_written_read_or_removed_outside_of_where_savepoints_are() {
         Ok(())
     });
     let job = fenced.cluster.submit(job).wait().unwrap();
-    run((path(), 0..3), |(path, from)| {
-        let location = match from {
-            0 => path,
-            1 => format!("{root}/savepoints/{path}"),
-            _ => format!("file:{root}/{path}"),
-        };
+    let check = |location: String| {
         let ask = |of: &str, body: Value| ask(&fenced.cluster, "POST", of, Some(&body));
         for answer in [
             ask(&format!("/jobs/{job}/savepoints"), json!({"target-directory": location})),
@@ -148,6 +143,15 @@ fn no_savepoint_is_written_read_or_removed_outside_of_where_savepoints_are() {
             assert!(!answer.text().contains("hunter2"), "{location:?}: {answer:?}");
         }
         fenced.assert_sound(&location);
+    };
+    // It leads to where savepoints are, by way of folders that are not there.
+    check(format!("file:{root}/new/..//other/../savepoints"));
+    run((path(), 0..3), |(path, from)| {
+        check(match from {
+            0 => path,
+            1 => format!("{root}/savepoints/{path}"),
+            _ => format!("file:{root}/{path}"),
+        });
     });
 }
 
