@@ -23,7 +23,7 @@ use crate::ids::TriggerId;
 /// let cluster = MiniCluster::start(MiniClusterConfiguration::new())?;
 /// cluster.register_program("com.acme.Etl", |_program| MiniJob::new("etl").vertex("source", 1, |_task| Ok(())));
 ///
-/// let jar = std::env::temp_dir().join(format!("etl-{}.jar", std::process::id()));
+/// let jar = std::env::temp_dir().join(format!("stand-in-{}.jar", std::process::id()));
 /// std::fs::write(&jar, EMPTY_JAR).map_err(Error::other)?;
 /// let job = cluster.client().submit_job(ExecutionPlan::jar(&jar).entry_class("com.acme.Etl")).wait()?;
 /// assert!(cluster.client().job_result(job).wait()?.is_success());
