@@ -5,9 +5,8 @@
 #   benches/run.sh PART ...   some of: pending calls decode waiting upload start instructions peers build
 #
 # Needs Rust, and for what is beside it: curl (upload, start), valgrind (instructions; left out without it), taskset
-# (one processor; left out without it), and what
-# benches/peers/run.sh needs (peers). Run it when nothing else runs: times are only as good as the machine is quiet, the
-# ratios hold longer. A part that was not run keeps its old figures.
+# (one processor; left out without it), and what benches/peers/run.sh needs (peers). Run it when nothing else runs: times
+# are only as good as the machine is quiet, the ratios hold longer. A part that was not run keeps its old figures.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -30,7 +29,7 @@ in_turns() { # NAME
     bench "$1" --table
     command -v taskset >/dev/null || return 0
     echo
-    echo "On one processor, the server's threads too:"
+    echo "On one processor, whatever takes part:"
     echo
     taskset -c 0 cargo bench --locked --bench "$1" -- --table
 }

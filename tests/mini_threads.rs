@@ -2,6 +2,9 @@
 //! are counted.
 #![cfg(target_os = "linux")]
 
+#[path = "it/support/mod.rs"]
+mod support;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,19 +14,18 @@ use flink_client::{ClusterClient, JobResult, Pending};
 
 /// How many threads of this process are a mini cluster's.
 fn threads() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    // A thread may end between the listing and the reading.
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
-    names.filter(|name| name.starts_with("flink-mini")).count()
+    support::threads_named("flink-mini").len()
 }
 
 #[track_caller]
 fn eventually(expected: usize, when: &str) {
     let limit = Instant::now() + Duration::from_secs(60);
-    while threads() != expected && Instant::now() < limit {
+    let mut found = threads();
+    while found != expected && Instant::now() < limit {
         std::thread::sleep(Duration::from_millis(10));
+        found = threads();
     }
-    assert_eq!(threads(), expected, "{when}");
+    assert_eq!(found, expected, "{when}");
 }
 
 #[test]

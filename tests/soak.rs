@@ -52,14 +52,6 @@ impl Held {
     }
 }
 
-/// The threads of this crate's that there are.
-fn ours() -> usize {
-    let names = fs::read_dir("/proc/self/task").unwrap();
-    // A thread may end between the listing and the reading.
-    let names = names.filter_map(|task| fs::read_to_string(task.unwrap().path().join("comm")).ok());
-    names.filter(|name| name.starts_with("flink-client")).count()
-}
-
 /// Numbers in an order of their own that is the same in every run.
 fn scattered(number: u64) -> u64 {
     let mut z = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -220,7 +212,7 @@ fn nothing_grows_over_many_calls_of_which_some_fail() {
 #[test]
 fn clients_that_are_closed_leave_no_thread_and_no_socket() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let (files, threads) = (Held::now().files, ours());
+    let (files, threads) = (Held::now().files, support::threads_named("flink-client").len());
     {
         let answering = ScriptedServer::always(Reply::json(200, r#"{"jobs":[]}"#));
         let silent = ScriptedServer::always(Reply::nothing().stall());
@@ -246,10 +238,14 @@ fn clients_that_are_closed_leave_no_thread_and_no_socket() {
         until("every connection to the server that answers to end", || {
             (answering.open_connections() == 0).then_some(())
         });
-        assert!(ours() <= threads + 4 + 2 + 1, "{} threads", ours());
+        assert!(
+            support::threads_named("flink-client").len() <= threads + 4 + 2 + 1,
+            "{} threads",
+            support::threads_named("flink-client").len()
+        );
     }
     // The runtime's threads were joined, and the servers are gone.
     until("as many threads and files as before", || {
-        (ours() <= threads && Held::now().files <= files).then_some(())
+        (support::threads_named("flink-client").len() <= threads && Held::now().files <= files).then_some(())
     });
 }

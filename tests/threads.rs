@@ -15,26 +15,20 @@ use support::{Reply, ScriptedServer, client, eager};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// The names of this process's threads that are this crate's, as the system has them: cut to 15 bytes.
 fn ours() -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir("/proc/self/task")
-        .unwrap()
-        // A thread may end between the listing and the reading.
-        .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok())
-        .map(|name| name.trim_end().to_owned())
-        .filter(|name| name.starts_with("flink-client"))
-        .collect();
-    names.sort();
-    names
+    support::threads_named("flink-client")
 }
 
-/// A joined thread may be listed for a moment after it has ended.
+/// A joined thread may be listed for a moment after it has ended, and a list that is read meanwhile may lack it: so one that
+/// is as expected is not read again.
 fn assert_ours(expected: &[&str], when: &str) {
     let limit = Instant::now() + support::HANG;
-    while ours() != expected && Instant::now() < limit {
+    let mut found = ours();
+    while found != expected && Instant::now() < limit {
         std::thread::sleep(Duration::from_millis(1));
+        found = ours();
     }
-    assert_eq!(ours(), expected, "{when}");
+    assert_eq!(found, expected, "{when}");
 }
 
 #[test]

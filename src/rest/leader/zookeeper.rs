@@ -348,19 +348,6 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_no_clock_can_tell_is_for_ever() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let hangs_up = std::thread::spawn(move || listener.accept().map(drop));
-        let zookeeper = of(&[
-            (QUORUM, &format!("127.0.0.1:{port}")),
-            ("high-availability.zookeeper.client.connection-timeout", "9223372036854775807 s"),
-        ]);
-        assert_eq!(zookeeper.unwrap().leader().unwrap_err().kind(), ErrorKind::Connect);
-        hangs_up.join().unwrap().unwrap();
-    }
-
-    #[test]
     fn what_cannot_be_used_is_refused_by_the_name_of_its_key() {
         for (entries, says) in [
             (&[][..], "high-availability.zookeeper.quorum is not set"),
@@ -381,19 +368,20 @@ mod tests {
 
     #[test]
     fn a_limit_beyond_what_the_clock_can_say_is_none() {
-        let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let quorum = server.local_addr().unwrap().to_string();
         let forever = "9223372036854775807 s";
-        let zookeeper = of(&[
-            (QUORUM, &*quorum),
+        let limits = [
             ("high-availability.zookeeper.client.connection-timeout", forever),
             ("high-availability.zookeeper.client.session-timeout", forever),
-        ])
-        .unwrap();
-        // It hangs up, so that there is something to tell.
-        let hanging_up = std::thread::spawn(move || drop(server.accept()));
-        assert_eq!(zookeeper.leader().unwrap_err().kind(), ErrorKind::Connect);
-        hanging_up.join().unwrap();
+        ];
+        for limits in [&limits[..1], &limits] {
+            let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            let quorum = server.local_addr().unwrap().to_string();
+            let zookeeper = of(&[&[(QUORUM, &*quorum)], limits].concat()).unwrap();
+            // It hangs up, so that there is something to tell.
+            let hanging_up = std::thread::spawn(move || server.accept().map(drop));
+            assert_eq!(zookeeper.leader().unwrap_err().kind(), ErrorKind::Connect);
+            hanging_up.join().unwrap().unwrap();
+        }
     }
 
     #[test]
